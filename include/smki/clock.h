@@ -1,0 +1,15 @@
+/*
+ * The clocks of the machine. core never includes this: it is handed the time.
+ */
+#ifndef SMKI_CLOCK_H
+#define SMKI_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+time_t clock_now(void);	   /* CLOCK_REALTIME, seconds */
+time_t clock_boot(void);   /* CLOCK_BOOTTIME, seconds */
+int64_t clock_mono_ms(void); /* CLOCK_MONOTONIC, milliseconds: deadlines */
+int64_t clock_mono_us(void); /* the same in microseconds: measurements */
+
+#endif

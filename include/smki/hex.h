@@ -1,0 +1,35 @@
+/*
+ * Hexadecimal and base64 text.
+ */
+#ifndef SMKI_HEX_H
+#define SMKI_HEX_H
+
+#include "smki/buf.h"
+
+/* out holds 2 * len + 1 characters: lower case, NUL terminated. */
+void hex_encode(const uint8_t *in, size_t len, char *out);
+
+/*
+ * Octets of two digits in any case, with single ':', '-' or ' ' allowed between them. Writes at most cap octets
+ * and their number to *out_len. Returns 0, or -1 on any other character, an odd count of digits
+ * or more than cap octets.
+ */
+int hex_decode(const char *text, uint8_t *out, size_t cap, size_t *out_len);
+
+/*
+ * RFC 4648 section 4 with padding. White space (space, tab, CR, LF) is skipped; any other
+ * character, data after the padding, wrong or missing padding (unless pad_optional) or non-zero
+ * spare bits are refused, as is a result over max octets. Appends to out; -1 leaves it unchanged.
+ */
+int base64_decode(const char *text, size_t len, size_t max, int pad_optional, struct buf *out);
+
+/*
+ * Appended to out: width 0 = all in one line without a line break; else lines of at most width
+ * characters, each (the last too) ended by LF.
+ */
+void base64_encode(const uint8_t *in, size_t len, size_t width, struct buf *out);
+
+/* "-----BEGIN label-----" armour with 64-column lines, appended to out (RFC 7468). */
+void pem_encode(const char *label, const uint8_t *der, size_t len, struct buf *out);
+
+#endif

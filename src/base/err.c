@@ -1,0 +1,188 @@
+/*
+ * Filling a struct err and mapping its code to the outside. Formats only; never logs, never ends
+ * the process.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/err.h>
+
+#include "smki/err.h"
+
+/* A peer's text must not start a second line or reach a terminal as an escape sequence. */
+static void
+err_clean(char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
+}
+
+/* The text is made aside first: the arguments may point into err->msg. */
+static void
+err_fill(struct err *err, enum err_code code, const char *text, const char *why)
+{
+	char msg[ERR_MSG_MAX];
+
+	snprintf(msg, sizeof(msg), "%s%s%s", text, why != NULL ? ": " : "", why != NULL ? why : "");
+	err_clean(msg);
+	err->code = code;
+	memcpy(err->msg, msg, sizeof(msg));
+}
+
+int
+err_set(struct err *err, enum err_code code, const char *fmt, ...)
+{
+	char text[ERR_MSG_MAX];
+	va_list ap;
+
+	if (err == NULL)
+		return -1;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	err_fill(err, code, text, NULL);
+	return -1;
+}
+
+int
+err_sys(struct err *err, enum err_code code, const char *fmt, ...)
+{
+	int saved = errno;
+	char text[ERR_MSG_MAX], why[128];
+	va_list ap;
+
+	if (err == NULL)
+		return -1;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	err_fill(err, code, text, strerror_r(saved, why, sizeof(why)));
+	return -1;
+}
+
+int
+err_ssl(struct err *err, enum err_code code, const char *fmt, ...)
+{
+	unsigned long oldest = ERR_get_error();
+	char text[ERR_MSG_MAX], why[128];
+	const char *reason;
+	va_list ap;
+
+	ERR_clear_error();
+	if (err == NULL)
+		return -1;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	reason = oldest != 0 ? ERR_reason_error_string(oldest) : "no reason given by OpenSSL";
+	if (reason == NULL && ERR_SYSTEM_ERROR(oldest)) {
+		reason = strerror_r(ERR_GET_REASON(oldest), why, sizeof(why));
+	} else if (reason == NULL) {
+		snprintf(why, sizeof(why), "OpenSSL error %08lX", oldest);
+		reason = why;
+	}
+	err_fill(err, code, text, reason);
+	return -1;
+}
+
+int
+err_prefix(struct err *err, const char *fmt, ...)
+{
+	char text[ERR_MSG_MAX];
+	va_list ap;
+
+	if (err == NULL)
+		return -1;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	err_fill(err, err->code, text, err->msg);
+	return -1;
+}
+
+int
+err_exit_status(enum err_code code)
+{
+	switch (code) {
+	case FAIL_INVALID:
+		return EXIT_INVALID;
+	case FAIL_DENIED:
+		return EXIT_DENIED;
+	case FAIL_NOT_FOUND:
+		return EXIT_NOT_FOUND;
+	case FAIL_CONFLICT:
+		return EXIT_CONFLICT;
+	case FAIL_LIMIT:
+	case FAIL_UNAVAILABLE:
+		return EXIT_UNAVAILABLE;
+	case FAIL_INTERNAL:
+		break;
+	}
+	return EXIT_INTERNAL;
+}
+
+int
+err_http_status(enum err_code code)
+{
+	switch (code) {
+	case FAIL_INVALID:
+		return 400;
+	case FAIL_DENIED:
+		return 403;
+	case FAIL_NOT_FOUND:
+		return 404;
+	case FAIL_CONFLICT:
+		return 409;
+	case FAIL_LIMIT:
+		return 429;
+	case FAIL_UNAVAILABLE:
+		return 503;
+	case FAIL_INTERNAL:
+		break;
+	}
+	return 500;
+}
+
+int
+err_ocsp_status(enum err_code code)
+{
+	switch (code) {
+	case FAIL_INVALID:
+		return 1; /* malformedRequest */
+	case FAIL_LIMIT:
+	case FAIL_UNAVAILABLE:
+		return 3; /* tryLater */
+	case FAIL_DENIED:
+	case FAIL_NOT_FOUND: /* nothing here to answer from: RFC 5019 2.2.3 */
+		return 6;    /* unauthorized */
+	case FAIL_CONFLICT:  /* a question changes nothing, so this is our bug */
+	case FAIL_INTERNAL:
+		break;
+	}
+	return 2; /* internalError */
+}
+
+const char *
+err_code_str(enum err_code code)
+{
+	switch (code) {
+	case FAIL_INVALID:
+		return "invalid";
+	case FAIL_DENIED:
+		return "denied";
+	case FAIL_NOT_FOUND:
+		return "not-found";
+	case FAIL_CONFLICT:
+		return "conflict";
+	case FAIL_LIMIT:
+		return "limit";
+	case FAIL_UNAVAILABLE:
+		return "unavailable";
+	case FAIL_INTERNAL:
+		break;
+	}
+	return "internal";
+}

@@ -1,0 +1,164 @@
+/*
+ * Hexadecimal, base64 (RFC 4648 section 4) and PEM armour (RFC 7468). Readers are strict: what
+ * they accept has one meaning.
+ */
+#include <string.h>
+
+#include "smki/hex.h"
+
+#define PEM_WIDTH 64
+
+static const char base64_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+void
+hex_encode(const uint8_t *in, size_t len, char *out)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[in[i] >> 4];
+		*out++ = digits[in[i] & 15];
+	}
+	*out = '\0';
+}
+
+/* -1 when c is no digit; the locale plays no part. */
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+hex_decode(const char *text, uint8_t *out, size_t cap, size_t *out_len)
+{
+	const char *s = text;
+	size_t n = 0;
+
+	while (*s != '\0') {
+		int high, low;
+
+		if (n > 0 && (*s == ':' || *s == '-' || *s == ' '))
+			s++;
+		high = hex_digit(*s);
+		if (high < 0 || (low = hex_digit(s[1])) < 0 || n == cap)
+			return -1;
+		out[n++] = (uint8_t)(high << 4 | low);
+		s += 2;
+	}
+	*out_len = n;
+	return 0;
+}
+
+static int
+base64_digit(char c)
+{
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	if (c == '+')
+		return 62;
+	return c == '/' ? 63 : -1;
+}
+
+static int
+base64_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+int
+base64_decode(const char *text, size_t len, size_t max, int pad_optional, struct buf *out)
+{
+	size_t before = out->len, digits = 0, pads = 0;
+	uint32_t bits = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		int d;
+
+		if (base64_space(text[i]))
+			continue;
+		if (text[i] == '=') {
+			pads++;
+			continue;
+		}
+		d = base64_digit(text[i]);
+		if (d < 0 || pads > 0)
+			goto refuse;
+		bits = bits << 6 | (uint32_t)d;
+		/* Each digit but the first of a group completes an octet. */
+		if (digits++ % 4 == 0)
+			continue;
+		if (out->len - before == max)
+			goto refuse;
+		buf_add_u8(out, (uint8_t)(bits >> (6 - 2 * ((digits - 1) % 4))));
+	}
+	switch (digits % 4) {
+	case 0:
+		if (pads != 0)
+			goto refuse;
+		break;
+	case 1:
+		goto refuse;
+	case 2:
+		if ((bits & 15) != 0 || (pads != 2 && !(pad_optional && pads == 0)))
+			goto refuse;
+		break;
+	case 3:
+		if ((bits & 3) != 0 || (pads != 1 && !(pad_optional && pads == 0)))
+			goto refuse;
+		break;
+	}
+	return 0;
+refuse:
+	out->len = before;
+	return -1;
+}
+
+void
+base64_encode(const uint8_t *in, size_t len, size_t width, struct buf *out)
+{
+	size_t column = 0;
+
+	for (size_t i = 0; i < len; i += 3) {
+		size_t left = len - i;
+		uint32_t bits = (uint32_t)in[i] << 16;
+		char group[4];
+
+		if (left > 1)
+			bits |= (uint32_t)in[i + 1] << 8;
+		if (left > 2)
+			bits |= in[i + 2];
+		group[0] = base64_alphabet[bits >> 18];
+		group[1] = base64_alphabet[bits >> 12 & 63];
+		group[2] = left > 1 ? base64_alphabet[bits >> 6 & 63] : '=';
+		group[3] = left > 2 ? base64_alphabet[bits & 63] : '=';
+		for (size_t k = 0; k < sizeof(group); k++) {
+			buf_add_u8(out, (uint8_t)group[k]);
+			if (width > 0 && ++column == width) {
+				buf_add_u8(out, '\n');
+				column = 0;
+			}
+		}
+	}
+	if (column > 0)
+		buf_add_u8(out, '\n');
+}
+
+void
+pem_encode(const char *label, const uint8_t *der, size_t len, struct buf *out)
+{
+	buf_fmt(out, "-----BEGIN %s-----\n", label);
+	base64_encode(der, len, PEM_WIDTH, out);
+	buf_fmt(out, "-----END %s-----\n", label);
+}
