@@ -1,0 +1,33 @@
+/*
+ * The one way to sign: certificates, CRLs and OCSP responses are all
+ * SEQUENCE { tbs, AlgorithmIdentifier, BIT STRING }. The signer is handed in, so core knows no
+ * token; the signature is verified with the signer's public key before anybody sees it.
+ */
+#ifndef SMKI_SIGN_H
+#define SMKI_SIGN_H
+
+#include "smki/types.h"
+
+/*
+ * sign() turns a digest (32 octets for P-256, 48 for P-384) into r||s (64 or 96 octets, room for
+ * EC_RS_MAX). 0, or -1 with FAIL_UNAVAILABLE when the token cannot at the moment.
+ * The signer is borrowed for the call; it may be used from several threads when ctx allows it.
+ */
+struct signer {
+	struct ec_pub pub;
+	int (*sign)(void *ctx, const uint8_t *digest, size_t len, uint8_t *rs, struct err *err);
+	void *ctx;
+};
+
+/*
+ * Sign a digest, verify the result and append the ECDSA-Sig-Value to sig. A signature that does
+ * not verify is FAIL_UNAVAILABLE "token: signature does not verify"; sig is then unchanged.
+ */
+int sign_digest(const struct signer *signer, const uint8_t *digest, size_t len, struct buf *sig,
+    struct err *err) MUST_USE;
+
+/* Hash tbs with the hash of the signer's curve, sign, verify, append the whole object to out. */
+int sign_wrap(const struct signer *signer, const uint8_t *tbs, size_t len, struct buf *out,
+    struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,167 @@
+/*
+ * Writing certificate revocation lists (RFC 5280 5): entry, head, tail and close, so that a list
+ * of any length is streamed; a short one is built in memory. It must not keep entries or decide
+ * what is listed.
+ */
+#include "smki/crl.h"
+#include "smki/mem.h"
+
+static const uint8_t oid_aki[] = { 0x55, 0x1d, 0x23 };	      /* 2.5.29.35 */
+static const uint8_t oid_number[] = { 0x55, 0x1d, 0x14 };     /* 2.5.29.20 */
+static const uint8_t oid_reason[] = { 0x55, 0x1d, 0x15 };     /* 2.5.29.21 */
+static const uint8_t oid_invalidity[] = { 0x55, 0x1d, 0x18 }; /* 2.5.29.24 */
+
+/* Extension with critical left out: none of a CRL's own here is critical. */
+static size_t
+crl_ext_open(struct buf *out, const uint8_t oid[3], size_t *value)
+{
+	size_t ext = der_open(out, DER_SEQUENCE);
+
+	der_put(out, DER_OID, oid, 3);
+	*value = der_open(out, DER_OCTET_STRING);
+	return ext;
+}
+
+static void
+crl_ext_close(struct buf *out, size_t ext, size_t value)
+{
+	der_close(out, value);
+	der_close(out, ext);
+}
+
+size_t
+crl_entry_put(struct buf *out, const struct crl_entry *entry)
+{
+	size_t start = out->len, seq, exts, ext, value;
+
+	/* removeFromCRL stands in delta CRLs only (5.3.1). */
+	require(entry->reason != REASON_REMOVE_FROM_CRL);
+	seq = der_open(out, DER_SEQUENCE);
+	der_put_serial(out, &entry->serial);
+	der_put_time(out, entry->revoked_at);
+	if (entry->reason != REASON_UNSPECIFIED || entry->invalid_since != 0) {
+		exts = der_open(out, DER_SEQUENCE);
+		if (entry->reason != REASON_UNSPECIFIED) {
+			ext = crl_ext_open(out, oid_reason, &value);
+			der_put_small(out, DER_ENUMERATED, entry->reason);
+			crl_ext_close(out, ext, value);
+		}
+		if (entry->invalid_since != 0) {
+			ext = crl_ext_open(out, oid_invalidity, &value);
+			der_put_gentime(out, entry->invalid_since);
+			crl_ext_close(out, ext, value);
+		}
+		der_close(out, exts);
+	}
+	der_close(out, seq);
+	return out->len - start;
+}
+
+static size_t
+crl_header_len(uint64_t len)
+{
+	uint8_t header[10];
+
+	return der_header(DER_SEQUENCE, len, header);
+}
+
+static void
+crl_header_put(struct buf *out, uint64_t len)
+{
+	uint8_t header[10];
+
+	buf_add(out, header, der_header(DER_SEQUENCE, len, header));
+}
+
+/* version, signature, issuer, thisUpdate, nextUpdate: what stands before the entries. */
+static void
+crl_fields_put(struct buf *out, const struct crl_params *params)
+{
+	der_put_small(out, DER_INTEGER, 1); /* v2 (5.1.2.1) */
+	ec_sig_alg_put(out, params->curve);
+	buf_add(out, params->issuer.p, params->issuer.len);
+	der_put_time(out, params->this_update);
+	der_put_time(out, params->next_update);
+}
+
+void
+crl_head_put(struct buf *out, const struct crl_params *params, uint64_t entries_len, size_t sig_len,
+    size_t *tbs_at)
+{
+	struct buf fields = { 0 }, tail = { 0 }, close = { 0 };
+	uint64_t list_len, tbs_len;
+	uint8_t header[10];
+
+	crl_fields_put(&fields, params);
+	crl_tail_put(&tail, params);
+	ec_sig_alg_put(&close, params->curve);
+
+	list_len = entries_len == 0 ? 0 : crl_header_len(entries_len) + entries_len;
+	tbs_len = fields.len + list_len + tail.len;
+	crl_header_put(out, crl_header_len(tbs_len) + tbs_len + close.len +
+				der_header(DER_BIT_STRING, 1 + sig_len, header) + 1 + sig_len);
+	*tbs_at = out->len;
+	crl_header_put(out, tbs_len);
+	buf_add(out, fields.data, fields.len);
+	/* An empty list is absent, never an empty SEQUENCE (5.1.2.6). */
+	if (entries_len != 0)
+		crl_header_put(out, entries_len);
+
+	buf_free(&fields);
+	buf_free(&tail);
+	buf_free(&close);
+}
+
+void
+crl_tail_put(struct buf *out, const struct crl_params *params)
+{
+	size_t context, exts, ext, value, aki;
+
+	require(params->number > 0);
+	context = der_open(out, DER_CONTEXT(0));
+	exts = der_open(out, DER_SEQUENCE);
+
+	ext = crl_ext_open(out, oid_aki, &value);
+	aki = der_open(out, DER_SEQUENCE);
+	der_put_span(out, DER_CONTEXT_PRIM(0), params->ski);
+	der_close(out, aki);
+	crl_ext_close(out, ext, value);
+
+	ext = crl_ext_open(out, oid_number, &value);
+	der_put_small(out, DER_INTEGER, (unsigned long)params->number);
+	crl_ext_close(out, ext, value);
+
+	der_close(out, exts);
+	der_close(out, context);
+}
+
+void
+crl_close_put(struct buf *out, enum ec_curve curve, struct span sig)
+{
+	ec_sig_alg_put(out, curve);
+	der_put_octet_bits(out, sig.p, sig.len);
+}
+
+int
+crl_build(const struct crl_params *params, const struct crl_entry *entries, size_t n,
+    const struct signer *signer, struct buf *out, struct err *err)
+{
+	struct buf list = { 0 }, whole = { 0 };
+	size_t tbs_at;
+	int r = -1;
+
+	require(params->curve == signer->pub.curve);
+	for (size_t i = 0; i < n; i++)
+		crl_entry_put(&list, &entries[i]);
+	crl_head_put(&whole, params, list.len, 0, &tbs_at);
+	if (list.len != 0)
+		buf_add(&whole, list.data, list.len);
+	crl_tail_put(&whole, params);
+	if (sign_wrap(signer, whole.data + tbs_at, whole.len - tbs_at, out, err) == -1)
+		goto out;
+	r = 0;
+out:
+	buf_free(&list);
+	buf_free(&whole);
+	return r;
+}
