@@ -92,7 +92,7 @@ CREATE TABLE certificate (
 	CHECK (CASE state
 	    WHEN 0 THEN reason IS NULL
 	    WHEN 1 THEN reason IS 6
-	    ELSE reason IN (0, 1, 2, 3, 4, 5, 9, 10) END),
+	    ELSE coalesce(reason, -1) IN (0, 1, 2, 3, 4, 5, 9, 10) END),
 	CHECK (invalid_since IS NULL OR (state = 2 AND invalid_since <= changed))
 ) STRICT;
 CREATE UNIQUE INDEX certificate_serial ON certificate(ca, serial);
@@ -135,6 +135,7 @@ CREATE TABLE crl (
 	    AND (event IS NULL) = (sha256 IS NULL)),
 	CHECK (next_update > this_update)
 ) STRICT, WITHOUT ROWID;
+-- The newest finished one is found without a walk through numbers burnt since.
 CREATE INDEX crl_finished ON crl(ca, number) WHERE event IS NOT NULL;
 
 -- The OCSP responder certificate in use for a CA.
@@ -180,8 +181,7 @@ END;
 -- After, because only then is a number that SQLite chose itself known.
 CREATE TRIGGER event_sequence AFTER INSERT ON event BEGIN
 	SELECT RAISE(ABORT, 'event: number is not the next one')
-	WHERE NEW.id <> 1 + coalesce((SELECT max(id) FROM event WHERE id < NEW.id), 0)
-	   OR NEW.id <> (SELECT max(id) FROM event);
+	WHERE NEW.id <> 1 + coalesce((SELECT max(id) FROM event WHERE id < NEW.id), 0);
 END;
 CREATE TRIGGER event_issue BEFORE INSERT ON event WHEN NEW.action = 'issue' BEGIN
 	SELECT RAISE(ABORT, 'event: its certificate is issued already')
@@ -402,7 +402,7 @@ CREATE TRIGGER crl_update BEFORE UPDATE ON crl BEGIN
 	-- The newest finished one has the largest number and event, because of this very rule. Its
 	-- time may be later only when the clock was set back and accepted since.
 	SELECT RAISE(ABORT, 'crl: is older than a finished one')
-	FROM (SELECT number, event, this_update FROM crl
+	FROM (SELECT number, event, this_update FROM crl INDEXED BY crl_finished
 	    WHERE ca = NEW.ca AND event IS NOT NULL ORDER BY number DESC LIMIT 1) c
 	WHERE c.number > NEW.number OR c.event > NEW.event
 	   OR (c.this_update > NEW.this_update AND NOT EXISTS (SELECT 1 FROM event e

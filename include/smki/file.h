@@ -1,0 +1,33 @@
+/*
+ * Files: bounded reads, durable writes.
+ */
+#ifndef SMKI_FILE_H
+#define SMKI_FILE_H
+
+#include <sys/types.h>
+
+#include "smki/buf.h"
+#include "smki/err.h"
+
+/* Append the whole file to out; over max octets: FAIL_INVALID; missing: FAIL_NOT_FOUND; no
+ * permission: FAIL_DENIED. "-" is standard input. */
+int file_read(const char *path, size_t max, struct buf *out, struct err *err) MUST_USE;
+
+/*
+ * Create or replace path with these bytes and mode, durably: temporary file beside it, write,
+ * fsync, rename, fsync of the folder. On failure nothing is left and path is as before.
+ */
+int file_write(
+    const char *path, const void *data, size_t len, mode_t mode, struct err *err) MUST_USE;
+
+/* A secret to be read once: regular file, owned by root or the effective user, no access for
+ * others nor write for group (FAIL_DENIED). A trailing line end is dropped. Give out to buf_wipe. */
+int file_read_secret(const char *path, size_t max, struct buf *out, struct err *err) MUST_USE;
+
+int file_sync_dir(const char *path, struct err *err) MUST_USE;
+/* mkdir with exactly this mode whatever the umask; exists: FAIL_CONFLICT. */
+int file_make_dir(const char *path, mode_t mode, struct err *err) MUST_USE;
+/* Remove a folder with all in it, without following links. Nothing there: fine. */
+int file_remove_tree(const char *path, struct err *err) MUST_USE;
+
+#endif

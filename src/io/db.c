@@ -1,0 +1,412 @@
+/*
+ * The little of SQL that the store files speak, over SQLite: opening with the settings that
+ * durability rests on, compiled statements, and the one translation of SQLite's failures. It is
+ * the only file that includes sqlite3.h, and it knows no table.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sqlite3.h>
+
+#include "smki/mem.h"
+
+#include "db.h"
+
+/* Kept statements of one handle; a power of two, over twice the texts there are. */
+#define DB_KEPT 256
+
+/* Page caches in KiB (negative in PRAGMA cache_size). The writer touches random leaves of three
+ * indexes for each certificate; a reader does one lookup at a time. */
+#define DB_WRITE_CACHE "PRAGMA cache_size=-65536"
+#define DB_READ_CACHE "PRAGMA cache_size=-8192"
+/* What undoes a savepoint stays in memory (released with it, at most the pages of one request);
+ * SQLite's choice of a file would cost 30 us a certificate. The writer sorts nothing large. */
+#define DB_WRITE_TEMP "PRAGMA temp_store=MEMORY;"
+/* The writer checkpoints between its transactions. Should it not come to it, a commit does at
+ * this many pages (64 MiB), so that the WAL cannot grow for ever. */
+#define DB_WAL_BOUND "PRAGMA wal_autocheckpoint=16384; PRAGMA journal_size_limit=67108864"
+
+struct db_stmt {
+	struct db *db;
+	sqlite3_stmt *vm;
+	int bind_rc; /* first failure of a bind since the last reset */
+};
+
+struct db {
+	sqlite3 *conn;
+	struct {
+		const char *sql;
+		struct db_stmt *stmt;
+	} kept[DB_KEPT];
+};
+
+/* One line and one code for a failure. A trigger's text is the rule's own words: it stands alone,
+ * the caller puts the object before it. */
+static int
+db_fail(struct db *db, int rc, struct err *err)
+{
+	const char *text = db->conn != NULL ? sqlite3_errmsg(db->conn) : sqlite3_errstr(rc);
+
+	switch (rc) {
+	case SQLITE_CONSTRAINT_TRIGGER:
+		return err_set(err, FAIL_CONFLICT, "%s", text);
+	case SQLITE_CONSTRAINT_UNIQUE:
+	case SQLITE_CONSTRAINT_PRIMARYKEY:
+	case SQLITE_CONSTRAINT_ROWID:
+		return err_set(err, FAIL_CONFLICT, "database: %s", text);
+	}
+	switch (rc & 0xff) {
+	case SQLITE_NOTADB:
+		return err_set(err, FAIL_INVALID, "database: %s", text);
+	case SQLITE_PERM:
+		return err_set(err, FAIL_DENIED, "database: %s", text);
+	case SQLITE_BUSY:
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+	case SQLITE_READONLY:
+	case SQLITE_CORRUPT:
+	case SQLITE_CANTOPEN:
+	case SQLITE_PROTOCOL:
+	case SQLITE_NOMEM:
+	case SQLITE_NOLFS:
+	case SQLITE_INTERRUPT:
+		return err_set(err, FAIL_UNAVAILABLE, "database: %s", text);
+	}
+	return err_set(err, FAIL_INTERNAL, "database: %s", text);
+}
+
+static int
+db_config(struct db *db, enum db_mode mode, struct err *err)
+{
+	static const struct {
+		int op, on;
+	} config[] = {
+		{ SQLITE_DBCONFIG_DEFENSIVE, 1 },
+		{ SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0 },
+		{ SQLITE_DBCONFIG_ENABLE_FKEY, 1 },
+		{ SQLITE_DBCONFIG_DQS_DDL, 0 },
+		{ SQLITE_DBCONFIG_DQS_DML, 0 },
+	};
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(config); i++)
+		if ((rc = sqlite3_db_config(db->conn, config[i].op, config[i].on, NULL)) !=
+		    SQLITE_OK)
+			return db_fail(db, rc, err);
+	return db_script(db, mode == DB_READ ? DB_READ_CACHE : DB_WRITE_CACHE, err);
+}
+
+int
+db_start_writer(struct db *db, struct err *err)
+{
+	static const char wal[] = "PRAGMA journal_mode=WAL";
+	struct db_stmt *stmt = NULL;
+	char mode[16] = "";
+	bool row = false;
+	int keep = 1, r = -1, rc;
+
+	/* Without this the last writer's close removes -wal and -shm, and a reader that may not
+	 * write the folder could not open the database until the writer is back. */
+	rc = sqlite3_file_control(db->conn, "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+	if (rc != SQLITE_OK)
+		return db_fail(db, rc, err);
+	if (db_prepare(db, wal, &stmt, err) != 0 || db_step(stmt, &row, err) != 0)
+		goto out;
+	/* A refusal is no error: the pragma answers with the mode that stayed. */
+	if (!row || db_text(stmt, 0, mode, sizeof mode, err) != 0 || strcmp(mode, "wal") != 0) {
+		err_set(err, FAIL_UNAVAILABLE, "database: has no write-ahead log here");
+		goto out;
+	}
+	db_finish(stmt);
+	stmt = NULL;
+	r = db_script(db,
+	    "PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;" DB_WRITE_TEMP DB_WAL_BOUND,
+	    err);
+out:
+	db_finish(stmt);
+	return r;
+}
+
+int
+db_open(const char *path, enum db_mode mode, int busy_ms, struct db **out, struct err *err)
+{
+	int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_PRIVATECACHE;
+	struct db *db = NULL;
+	int r = -1, rc;
+
+	flags |= mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
+	/* SQLite says the same of a missing and of a forbidden file. */
+	if (faccessat(AT_FDCWD, path, mode == DB_READ ? R_OK : R_OK | W_OK, AT_EACCESS) != 0)
+		return err_sys(err,
+		    errno == ENOENT || errno == ENOTDIR ? FAIL_NOT_FOUND
+		    : errno == EACCES			? FAIL_DENIED
+							: FAIL_UNAVAILABLE,
+		    "database %s", path);
+	db = mem_alloc(sizeof *db);
+	rc = sqlite3_open_v2(path, &db->conn, flags, NULL);
+	if (rc != SQLITE_OK) {
+		db_fail(db, rc, err);
+		goto out;
+	}
+	if ((rc = sqlite3_busy_timeout(db->conn, busy_ms)) != SQLITE_OK) {
+		db_fail(db, rc, err);
+		goto out;
+	}
+	if (db_config(db, mode, err) != 0)
+		goto out;
+	*out = db;
+	db = NULL;
+	r = 0;
+out:
+	if (r != 0)
+		err_prefix(err, "%s", path);
+	db_close(db);
+	return r;
+}
+
+void
+db_close(struct db *db)
+{
+	if (db == NULL)
+		return;
+	for (size_t i = 0; i < DB_KEPT; i++)
+		db_finish(db->kept[i].stmt);
+	/* A statement of its own that somebody still holds would make this fail: our bug. */
+	require(sqlite3_close(db->conn) == SQLITE_OK);
+	free(db);
+}
+
+int
+db_script(struct db *db, const char *sql, struct err *err)
+{
+	int rc = sqlite3_exec(db->conn, sql, NULL, NULL, NULL);
+
+	return rc == SQLITE_OK ? 0 : db_fail(db, rc, err);
+}
+
+static int
+db_compile(struct db *db, const char *sql, unsigned flags, struct db_stmt **out, struct err *err)
+{
+	sqlite3_stmt *vm = NULL;
+	struct db_stmt *stmt;
+	int rc = sqlite3_prepare_v3(db->conn, sql, -1, flags, &vm, NULL);
+
+	if (rc != SQLITE_OK)
+		return db_fail(db, rc, err);
+	stmt = mem_alloc(sizeof *stmt);
+	stmt->db = db;
+	stmt->vm = vm;
+	*out = stmt;
+	return 0;
+}
+
+int
+db_stmt(struct db *db, const char *sql, struct db_stmt **out, struct err *err)
+{
+	size_t i = ((uintptr_t)sql >> 3) * 2654435761u % DB_KEPT;
+	size_t seen = 0;
+
+	while (db->kept[i].sql != NULL && db->kept[i].sql != sql) {
+		i = (i + 1) % DB_KEPT;
+		require(++seen < DB_KEPT);
+	}
+	if (db->kept[i].sql == NULL) {
+		struct db_stmt *stmt = NULL;
+
+		if (db_compile(db, sql, SQLITE_PREPARE_PERSISTENT, &stmt, err) != 0)
+			return -1;
+		db->kept[i].sql = sql;
+		db->kept[i].stmt = stmt;
+	}
+	require(!sqlite3_stmt_busy(db->kept[i].stmt->vm));
+	*out = db->kept[i].stmt;
+	return 0;
+}
+
+int
+db_prepare(struct db *db, const char *sql, struct db_stmt **out, struct err *err)
+{
+	return db_compile(db, sql, 0, out, err);
+}
+
+void
+db_reset(struct db_stmt *stmt)
+{
+	if (stmt == NULL)
+		return;
+	/* It repeats the failure of the last step, which was told then. */
+	(void)sqlite3_reset(stmt->vm);
+	/* What was bound is borrowed: no pointer may stay behind. */
+	(void)sqlite3_clear_bindings(stmt->vm);
+	stmt->bind_rc = SQLITE_OK;
+}
+
+void
+db_finish(struct db_stmt *stmt)
+{
+	if (stmt == NULL)
+		return;
+	(void)sqlite3_finalize(stmt->vm);
+	free(stmt);
+}
+
+static void
+db_bound(struct db_stmt *stmt, int rc)
+{
+	if (rc != SQLITE_OK && stmt->bind_rc == SQLITE_OK)
+		stmt->bind_rc = rc;
+}
+
+void
+db_bind_int(struct db_stmt *stmt, int at, int64_t value)
+{
+	db_bound(stmt, sqlite3_bind_int64(stmt->vm, at, value));
+}
+
+void
+db_bind_int_or_null(struct db_stmt *stmt, int at, int64_t value, bool is_null)
+{
+	db_bound(stmt,
+	    is_null ? sqlite3_bind_null(stmt->vm, at) : sqlite3_bind_int64(stmt->vm, at, value));
+}
+
+void
+db_bind_text(struct db_stmt *stmt, int at, const char *text)
+{
+	db_bound(stmt, sqlite3_bind_text(stmt->vm, at, text, -1, SQLITE_STATIC));
+}
+
+void
+db_bind_blob(struct db_stmt *stmt, int at, const void *data, size_t len)
+{
+	/* NULL would bind SQL's NULL; an empty blob is what was meant. */
+	db_bound(stmt, sqlite3_bind_blob64(stmt->vm, at, len == 0 ? "" : data, len, SQLITE_STATIC));
+}
+
+int
+db_step(struct db_stmt *stmt, bool *row, struct err *err)
+{
+	int rc = stmt->bind_rc;
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(stmt->vm);
+	if (rc == SQLITE_ROW) {
+		*row = true;
+		return 0;
+	}
+	if (rc != SQLITE_DONE) {
+		db_fail(stmt->db, rc, err);
+		db_reset(stmt);
+		return -1;
+	}
+	db_reset(stmt);
+	*row = false;
+	return 0;
+}
+
+int
+db_run(struct db_stmt *stmt, struct err *err)
+{
+	bool row = true;
+
+	while (row)
+		if (db_step(stmt, &row, err) != 0)
+			return -1;
+	return 0;
+}
+
+int64_t
+db_int(struct db_stmt *stmt, int col)
+{
+	return sqlite3_column_int64(stmt->vm, col);
+}
+
+bool
+db_is_null(struct db_stmt *stmt, int col)
+{
+	return sqlite3_column_type(stmt->vm, col) == SQLITE_NULL;
+}
+
+struct span
+db_blob(struct db_stmt *stmt, int col)
+{
+	struct span out;
+
+	/* The pointer first: asking for the length first may convert. */
+	out.p = sqlite3_column_blob(stmt->vm, col);
+	out.len = (size_t)sqlite3_column_bytes(stmt->vm, col);
+	return out;
+}
+
+int
+db_text(struct db_stmt *stmt, int col, char *out, size_t cap, struct err *err)
+{
+	const unsigned char *text = sqlite3_column_text(stmt->vm, col);
+	size_t len = (size_t)sqlite3_column_bytes(stmt->vm, col);
+
+	if (text == NULL || len >= cap)
+		return err_set(err, FAIL_INTERNAL,
+		    "database: column %s holds no text of up to %zu octets",
+		    sqlite3_column_name(stmt->vm, col), cap - 1);
+	memcpy(out, text, len);
+	out[len] = '\0';
+	return 0;
+}
+
+int64_t
+db_last_id(const struct db *db)
+{
+	return sqlite3_last_insert_rowid(db->conn);
+}
+
+int64_t
+db_changes(const struct db *db)
+{
+	return sqlite3_changes64(db->conn);
+}
+
+int
+db_in_transaction(const struct db *db)
+{
+	return sqlite3_get_autocommit(db->conn) == 0;
+}
+
+int
+db_commit(struct db *db, bool *busy, struct err *err)
+{
+	static const char sql[] = "COMMIT";
+	struct db_stmt *stmt = NULL;
+	int rc;
+
+	*busy = false;
+	if (db_stmt(db, sql, &stmt, err) != 0)
+		return -1;
+	rc = sqlite3_step(stmt->vm);
+	if (rc != SQLITE_DONE) {
+		db_fail(db, rc, err);
+		*busy = (rc & 0xff) == SQLITE_BUSY;
+	}
+	db_reset(stmt);
+	return rc == SQLITE_DONE ? 0 : -1;
+}
+
+void
+db_rollback(struct db *db)
+{
+	/* Rolling back cannot fail while the handle is sound; a transaction that stays open would
+	 * mix one request's rows into another's. */
+	if (db_in_transaction(db))
+		require(sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
+}
+
+int
+db_checkpoint(struct db *db, struct err *err)
+{
+	int rc = sqlite3_wal_checkpoint_v2(db->conn, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+
+	/* BUSY: somebody else is at it. */
+	return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? 0 : db_fail(db, rc, err);
+}

@@ -1,0 +1,87 @@
+/*
+ * The little of SQL that the store files speak: a handle, compiled statements, columns, one
+ * translation of the engine's failures. Private to src/io; only db.c knows which engine it is.
+ *
+ * A handle and its statements belong to one thread at a time. Parameters count from 1, columns
+ * from 0. What is bound is borrowed until the statement is reset or stepped to its end.
+ */
+#ifndef SMKI_DB_H
+#define SMKI_DB_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "smki/buf.h"
+#include "smki/err.h"
+
+struct db;
+struct db_stmt;
+
+enum db_mode {
+	DB_WRITE = 1,
+	DB_READ, /* read-only, also for a uid that may not write the file */
+};
+
+/*
+ * Open an existing file and change nothing in it. busy_ms = how long a statement waits for another
+ * process's lock. Missing: FAIL_NOT_FOUND; no permission: FAIL_DENIED. Whether it is a database at
+ * all shows at the first statement (FAIL_INVALID).
+ */
+int db_open(
+    const char *path, enum db_mode mode, int busy_ms, struct db **out, struct err *err) MUST_USE;
+/* Frees every statement, rolls back what is open. NULL is fine. */
+void db_close(struct db *db);
+
+/* For a DB_WRITE handle, before its first write: write-ahead log, full durability, bounds. */
+int db_start_writer(struct db *db, struct err *err) MUST_USE;
+
+/* Run a text of any number of statements that yield no rows. */
+int db_script(struct db *db, const char *sql, struct err *err) MUST_USE;
+
+/*
+ * The compiled form of a text, kept with the handle and found again by the text's address: sql
+ * must be a constant that lives as long as the program. It comes reset, nothing bound. The same
+ * text must not be asked for again while its rows are still being read.
+ */
+int db_stmt(struct db *db, const char *sql, struct db_stmt **out, struct err *err) MUST_USE;
+/* A statement of one's own, for texts put together and for rows handed to a callback. */
+int db_prepare(struct db *db, const char *sql, struct db_stmt **out, struct err *err) MUST_USE;
+/* Ends a kept statement's use. NULL is fine. */
+void db_reset(struct db_stmt *stmt);
+/* Frees a statement of one's own. NULL is fine. */
+void db_finish(struct db_stmt *stmt);
+
+/* A bind that fails is told by the next step. */
+void db_bind_int(struct db_stmt *stmt, int at, int64_t value);
+void db_bind_int_or_null(struct db_stmt *stmt, int at, int64_t value, bool is_null);
+void db_bind_text(struct db_stmt *stmt, int at, const char *text);
+void db_bind_blob(struct db_stmt *stmt, int at, const void *data, size_t len);
+
+/* One step: *row tells whether there is a row to read. At the end, and on failure, it resets. */
+int db_step(struct db_stmt *stmt, bool *row, struct err *err) MUST_USE;
+/* For statements without rows: step to the end and reset. */
+int db_run(struct db_stmt *stmt, struct err *err) MUST_USE;
+
+/* Columns of the present row. Text and blob are borrowed until the next step or reset. */
+int64_t db_int(struct db_stmt *stmt, int col);
+bool db_is_null(struct db_stmt *stmt, int col);
+struct span db_blob(struct db_stmt *stmt, int col);
+/* Copied with its NUL; FAIL_INTERNAL when it does not fit. */
+int db_text(struct db_stmt *stmt, int col, char *out, size_t cap, struct err *err) MUST_USE;
+
+/* Row number of the newest row inserted, and rows touched by the newest statement (not by its
+ * triggers). */
+int64_t db_last_id(const struct db *db);
+int64_t db_changes(const struct db *db);
+/* 1 while a transaction is open; the engine may end one by itself after a failure. */
+int db_in_transaction(const struct db *db);
+
+/* COMMIT. *busy true when only the lock was busy: the transaction is then still open. */
+int db_commit(struct db *db, bool *busy, struct err *err) MUST_USE;
+/* ROLLBACK if a transaction is open; cannot be refused. */
+void db_rollback(struct db *db);
+/* Move what readers no longer need from the WAL into the database, waiting for nobody. */
+int db_checkpoint(struct db *db, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,297 @@
+/*
+ * Files: bounded reads, durable writes, folders. Nothing here knows what is in a file.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "smki/file.h"
+#include "smki/mem.h"
+
+#define FILE_CHUNK 16384
+/* Folders in folders that file_remove_tree follows; a home has three. */
+#define FILE_DEPTH_MAX 32
+
+static enum err_code
+file_code(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENOTDIR:
+		return FAIL_NOT_FOUND;
+	case EACCES:
+	case EPERM:
+	case ELOOP: /* a link where none is followed */
+		return FAIL_DENIED;
+	case EEXIST:
+		return FAIL_CONFLICT;
+	case EISDIR:
+	case ENAMETOOLONG:
+		return FAIL_INVALID;
+	}
+	return FAIL_UNAVAILABLE;
+}
+
+static int
+file_fail(struct err *err, const char *path)
+{
+	return err_sys(err, file_code(errno), "%s", path);
+}
+
+/* All of fd onto out, which has room for max + 1 octets at its end. */
+static int
+file_drain(int fd, const char *path, size_t max, struct buf *out, struct err *err)
+{
+	size_t start = out->len;
+
+	for (;;) {
+		size_t room = max + 1 - (out->len - start);
+		ssize_t n;
+
+		buf_reserve(out, room < FILE_CHUNK ? room : FILE_CHUNK);
+		n = read(fd, out->data + out->len, room < FILE_CHUNK ? room : FILE_CHUNK);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			file_fail(err, path);
+			break;
+		}
+		if (n == 0)
+			return 0;
+		out->len += (size_t)n;
+		if (out->len - start > max) {
+			err_set(err, FAIL_INVALID, "%s: has over %zu octets", path, max);
+			break;
+		}
+	}
+	out->len = start;
+	return -1;
+}
+
+int
+file_read(const char *path, size_t max, struct buf *out, struct err *err)
+{
+	int fd, r;
+
+	if (strcmp(path, "-") == 0)
+		return file_drain(STDIN_FILENO, "standard input", max, out, err);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return file_fail(err, path);
+	r = file_drain(fd, path, max, out, err);
+	close(fd);
+	return r;
+}
+
+int
+file_read_secret(const char *path, size_t max, struct buf *out, struct err *err)
+{
+	size_t start = out->len;
+	struct stat st;
+	int fd, r = -1;
+
+	/* NONBLOCK: a pipe that nobody writes to is refused below, not waited for. */
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	if (fd < 0)
+		return file_fail(err, path);
+	if (fstat(fd, &st) != 0) {
+		file_fail(err, path);
+		goto out;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		err_set(err, FAIL_DENIED, "%s: is not a regular file", path);
+		goto out;
+	}
+	if (st.st_uid != 0 && st.st_uid != geteuid()) {
+		err_set(err, FAIL_DENIED, "%s: belongs to uid %ld, not to root or uid %ld", path,
+		    (long)st.st_uid, (long)geteuid());
+		goto out;
+	}
+	if ((st.st_mode & (S_IWGRP | S_IRWXO)) != 0) {
+		err_set(err, FAIL_DENIED, "%s: mode %04o is open to others; chmod 0400", path,
+		    (unsigned)(st.st_mode & 07777));
+		goto out;
+	}
+	/* All room at once: a buffer that moves would leave a copy of the secret behind. */
+	buf_reserve(out, max + 1);
+	if (file_drain(fd, path, max, out, err) != 0) {
+		OPENSSL_cleanse(out->data + start, max + 1);
+		goto out;
+	}
+	if (out->len > start && out->data[out->len - 1] == '\n')
+		out->len--;
+	if (out->len > start && out->data[out->len - 1] == '\r')
+		out->len--;
+	r = 0;
+out:
+	close(fd);
+	return r;
+}
+
+/* All of data to a new file, durable when this returns 0. Closes fd. */
+static int
+file_fill(int fd, const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	const uint8_t *p = data;
+	int r = -1;
+
+	while (len > 0) {
+		ssize_t n = write(fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			file_fail(err, path);
+			goto out;
+		}
+		p += n;
+		len -= (size_t)n;
+	}
+	if (fchmod(fd, mode) != 0 || fsync(fd) != 0) {
+		file_fail(err, path);
+		goto out;
+	}
+	r = 0;
+out:
+	if (close(fd) != 0 && r == 0)
+		r = file_fail(err, path);
+	return r;
+}
+
+static int
+file_sync_parent(const char *path, struct err *err)
+{
+	char *copy = mem_str(path);
+	int r = file_sync_dir(dirname(copy), err);
+
+	free(copy);
+	return r;
+}
+
+int
+file_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	char *tmp = mem_fmt("%s.XXXXXX", path);
+	bool made = false;
+	int fd, r = -1;
+
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd < 0) {
+		file_fail(err, path);
+		goto out;
+	}
+	made = true;
+	if (file_fill(fd, path, data, len, mode, err) != 0)
+		goto out;
+	if (rename(tmp, path) != 0) {
+		file_fail(err, path);
+		goto out;
+	}
+	made = false;
+	r = file_sync_parent(path, err);
+out:
+	if (made)
+		unlink(tmp);
+	free(tmp);
+	return r;
+}
+
+int
+file_sync_dir(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int r = 0;
+
+	if (fd < 0)
+		return file_fail(err, path);
+	if (fsync(fd) != 0)
+		r = file_fail(err, path);
+	close(fd);
+	return r;
+}
+
+int
+file_make_dir(const char *path, mode_t mode, struct err *err)
+{
+	int fd, r = 0;
+
+	/* Closed to all until it has its mode. */
+	if (mkdir(path, 0700) != 0)
+		return file_fail(err, path);
+	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fchmod(fd, mode) != 0)
+		r = file_fail(err, path);
+	if (fd >= 0)
+		close(fd);
+	if (r != 0)
+		rmdir(path);
+	return r;
+}
+
+/* Empty and remove the folder name in at. */
+static int
+file_remove_at(int at, const char *name, const char *path, int depth, struct err *err)
+{
+	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct dirent *entry;
+	DIR *dir = NULL;
+	int r = -1;
+
+	if (fd < 0)
+		return file_fail(err, path);
+	if (depth == FILE_DEPTH_MAX) {
+		err_set(err, FAIL_LIMIT, "%s: folders are over %d deep", path, FILE_DEPTH_MAX);
+		goto out;
+	}
+	dir = fdopendir(fd);
+	if (dir == NULL) {
+		file_fail(err, path);
+		goto out;
+	}
+	while (errno = 0, (entry = readdir(dir)) != NULL) {
+		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+			continue;
+		if (unlinkat(fd, entry->d_name, 0) == 0)
+			continue;
+		/* Linux says EISDIR, POSIX EPERM. */
+		if (errno != EISDIR && errno != EPERM) {
+			file_fail(err, path);
+			goto out;
+		}
+		if (file_remove_at(fd, entry->d_name, path, depth + 1, err) != 0)
+			goto out;
+	}
+	if (errno != 0 || unlinkat(at, name, AT_REMOVEDIR) != 0) {
+		file_fail(err, path);
+		goto out;
+	}
+	r = 0;
+out:
+	if (dir != NULL)
+		closedir(dir);
+	else
+		close(fd);
+	return r;
+}
+
+int
+file_remove_tree(const char *path, struct err *err)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return errno == ENOENT ? 0 : file_fail(err, path);
+	/* A link is removed, not what it names. */
+	if (!S_ISDIR(st.st_mode))
+		return unlink(path) == 0 ? 0 : file_fail(err, path);
+	return file_remove_at(AT_FDCWD, path, path, 0, err);
+}

@@ -1,0 +1,476 @@
+/*
+ * The database handle: opening and bringing the schema up to date, transactions, events, CAs,
+ * settings. The rules about rows stand in schema/; this file only writes and reads them.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "smki/embed.h"
+#include "smki/file.h"
+#include "smki/mem.h"
+
+#include "store_private.h"
+
+/* "smki" in the file's header: what file(1) and store_open() know it by. */
+#define STORE_APPLICATION_ID 0x736d6b69
+/* The writer and its group (the front) read; only the writer writes. */
+#define STORE_FILE_MODE 0640
+
+/* ---- schema ---- */
+
+static int
+store_pragma_get(struct db *db, const char *sql, int64_t *out, struct err *err)
+{
+	struct db_stmt *stmt = NULL;
+	bool row = false;
+	int r = -1;
+
+	if (db_prepare(db, sql, &stmt, err) != 0 || db_step(stmt, &row, err) != 0)
+		goto out;
+	if (!row) {
+		err_set(err, FAIL_INTERNAL, "database: no answer to %s", sql);
+		goto out;
+	}
+	*out = db_int(stmt, 0);
+	r = 0;
+out:
+	db_finish(stmt);
+	return r;
+}
+
+/* The number that a schema file's name begins with. */
+static int64_t
+store_schema_number(const struct embed_file *file)
+{
+	return strtol(file->name, NULL, 10);
+}
+
+static int64_t
+store_schema_newest(void)
+{
+	int64_t newest = 0;
+
+	for (const struct embed_file *f = schema_text; f->name != NULL; f++)
+		newest = store_schema_number(f);
+	return newest;
+}
+
+/* Apply one file unless another process did so meanwhile. */
+static int
+store_schema_step(struct db *db, const struct embed_file *file, struct err *err)
+{
+	int64_t number = store_schema_number(file), version = 0;
+	char pragma[96];
+	bool busy;
+	int r = -1;
+
+	snprintf(pragma, sizeof pragma, "PRAGMA user_version=%lld; PRAGMA application_id=%d",
+	    (long long)number, STORE_APPLICATION_ID);
+	if (db_script(db, "BEGIN IMMEDIATE", err) != 0)
+		return -1;
+	if (store_pragma_get(db, "PRAGMA user_version", &version, err) != 0)
+		goto out;
+	if (version < number &&
+	    (db_script(db, file->text, err) != 0 || db_script(db, pragma, err) != 0))
+		goto out;
+	r = db_commit(db, &busy, err);
+out:
+	db_rollback(db);
+	return r == 0 ? 0 : err_prefix(err, "schema %s", file->name);
+}
+
+/* Refuse what is not ours before anything is changed in it. */
+static int
+store_check(struct db *db, enum store_mode mode, int64_t *version, struct err *err)
+{
+	int64_t id = 0, newest = store_schema_newest();
+
+	if (store_pragma_get(db, "PRAGMA application_id", &id, err) != 0 ||
+	    store_pragma_get(db, "PRAGMA user_version", version, err) != 0)
+		return -1;
+	if (mode == STORE_CREATE)
+		return 0;
+	if (id != STORE_APPLICATION_ID)
+		return err_set(err, FAIL_INVALID, "database: is not one of smki");
+	if (*version > newest)
+		return err_set(err, FAIL_INVALID,
+		    "database: schema %lld is newer than this program's %lld", (long long)*version,
+		    (long long)newest);
+	if (mode == STORE_READ && *version < newest)
+		return err_set(err, FAIL_UNAVAILABLE,
+		    "database: schema %lld is older than this program's %lld; start smkid first",
+		    (long long)*version, (long long)newest);
+	return 0;
+}
+
+static int
+store_schema_apply(struct db *db, int64_t version, struct err *err)
+{
+	for (const struct embed_file *f = schema_text; f->name != NULL; f++)
+		if (store_schema_number(f) > version && store_schema_step(db, f, err) != 0)
+			return -1;
+	return 0;
+}
+
+/* ---- open and close ---- */
+
+/* The empty file, with its mode whatever the umask: SQLite gives -wal and -shm the same. */
+static int
+store_file_make(const char *path, struct err *err)
+{
+	int fd = open(path, O_CREAT | O_EXCL | O_RDWR | O_CLOEXEC, STORE_FILE_MODE);
+
+	if (fd < 0)
+		return err_sys(
+		    err, errno == EEXIST ? FAIL_CONFLICT : FAIL_UNAVAILABLE, "database %s", path);
+	if (fchmod(fd, STORE_FILE_MODE) != 0) {
+		err_sys(err, FAIL_UNAVAILABLE, "database %s", path);
+		close(fd);
+		unlink(path);
+		return -1;
+	}
+	close(fd);
+	return 0;
+}
+
+static void
+store_file_remove(const char *path)
+{
+	static const char *const tail[] = { "", "-wal", "-shm" };
+
+	for (size_t i = 0; i < ARRAY_LEN(tail); i++) {
+		char *name = mem_fmt("%s%s", path, tail[i]);
+
+		unlink(name);
+		free(name);
+	}
+}
+
+int
+store_open(const char *path, enum store_mode mode, struct store **out, struct err *err)
+{
+	struct store *store = NULL;
+	bool made = false;
+	char *copy = NULL;
+	int64_t version = 0;
+	int r = -1;
+
+	if (mode == STORE_CREATE) {
+		if (store_file_make(path, err) != 0)
+			return -1;
+		made = true;
+	}
+	store = mem_alloc(sizeof *store);
+	store->reader = mode == STORE_READ;
+	if (db_open(
+		path, mode == STORE_READ ? DB_READ : DB_WRITE, STORE_BUSY_MS, &store->db, err) != 0)
+		goto out;
+	if (store_check(store->db, mode, &version, err) != 0) {
+		err_prefix(err, "%s", path);
+		goto out;
+	}
+	if (mode != STORE_READ && (db_start_writer(store->db, err) != 0 ||
+				      store_schema_apply(store->db, version, err) != 0)) {
+		err_prefix(err, "%s", path);
+		goto out;
+	}
+	/* The names of the new files are to survive as surely as what is in them. */
+	copy = mem_str(path);
+	if (made && file_sync_dir(dirname(copy), err) != 0)
+		goto out;
+	*out = store;
+	store = NULL;
+	r = 0;
+out:
+	free(copy);
+	store_close(store);
+	if (r != 0 && made)
+		store_file_remove(path);
+	return r;
+}
+
+void
+store_close(struct store *store)
+{
+	if (store == NULL)
+		return;
+	db_close(store->db);
+	free(store);
+}
+
+/* ---- transactions ---- */
+
+int
+store_need_transaction(const struct store *store, struct err *err)
+{
+	if (store_in_transaction(store) && !store->view)
+		return 0;
+	return err_set(err, FAIL_UNAVAILABLE,
+	    "database: there is no transaction to write in (it was rolled back)");
+}
+
+static int
+store_run(struct store *store, const char *sql, struct err *err)
+{
+	struct db_stmt *stmt = NULL;
+
+	if (db_stmt(store->db, sql, &stmt, err) != 0)
+		return -1;
+	return db_run(stmt, err);
+}
+
+int
+store_begin(struct store *store, struct err *err)
+{
+	static const char sql[] = "BEGIN IMMEDIATE";
+
+	/* SQLite would begin a transaction for reading instead. */
+	if (store->reader)
+		return err_set(err, FAIL_INTERNAL, "database: is open for reading only");
+	store->n_profiles = 0;
+	return store_run(store, sql, err);
+}
+
+int
+store_commit(struct store *store, bool *fatal, struct err *err)
+{
+	bool busy = false;
+
+	*fatal = false;
+	if (store_need_transaction(store, err) != 0)
+		return -1;
+	if (db_commit(store->db, &busy, err) == 0)
+		return 0;
+	if (busy)
+		store_rollback(store);
+	*fatal = !busy;
+	return -1;
+}
+
+void
+store_rollback(struct store *store)
+{
+	store->n_profiles = 0;
+	store->view = false;
+	db_rollback(store->db);
+}
+
+int
+store_in_transaction(const struct store *store)
+{
+	return db_in_transaction(store->db);
+}
+
+int
+store_savepoint(struct store *store, struct err *err)
+{
+	static const char sql[] = "SAVEPOINT one";
+
+	if (store_need_transaction(store, err) != 0)
+		return -1;
+	return store_run(store, sql, err);
+}
+
+int
+store_release(struct store *store, struct err *err)
+{
+	static const char sql[] = "RELEASE one";
+
+	if (store_need_transaction(store, err) != 0)
+		return -1;
+	return store_run(store, sql, err);
+}
+
+int
+store_undo(struct store *store, struct err *err)
+{
+	static const char sql[] = "ROLLBACK TO one";
+
+	store->n_profiles = 0;
+	if (store_need_transaction(store, err) != 0 || store_run(store, sql, err) != 0)
+		return -1;
+	return store_release(store, err);
+}
+
+int
+store_view_begin(struct store *store, struct err *err)
+{
+	static const char sql[] = "BEGIN";
+	int64_t id;
+	time_t time;
+
+	if (store_run(store, sql, err) != 0)
+		return -1;
+	store->view = true;
+	/* The snapshot is taken by the first read: this one, so that the view is of now. */
+	if (store_event_newest(store, &id, &time, err) != 0) {
+		store_view_end(store);
+		return -1;
+	}
+	return 0;
+}
+
+void
+store_view_end(struct store *store)
+{
+	store_rollback(store);
+}
+
+int
+store_checkpoint(struct store *store, struct err *err)
+{
+	return db_checkpoint(store->db, err);
+}
+
+/* ---- events ---- */
+
+/* detail cut to the column's size, at the beginning of a UTF-8 character. */
+static void
+store_detail(const char *detail, char out[DETAIL_LEN])
+{
+	size_t len = detail != NULL ? strnlen(detail, DETAIL_LEN) : 0;
+
+	if (len == DETAIL_LEN) {
+		len--;
+		while (len > 0 && ((unsigned char)detail[len] & 0xc0) == 0x80)
+			len--;
+	}
+	if (len > 0)
+		memcpy(out, detail, len);
+	out[len] = '\0';
+}
+
+int
+store_event_put(struct store *store, const struct store_actor *actor,
+    const struct store_event_new *event, int64_t *id, struct err *err)
+{
+	static const char sql[] =
+	    "INSERT INTO event (time, actor, action, ca, certificate, holder, from_state, "
+	    "to_state, "
+	    "reason, invalid_since, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	struct db_stmt *stmt = NULL;
+	char detail[DETAIL_LEN];
+
+	if (store_need_transaction(store, err) != 0 || db_stmt(store->db, sql, &stmt, err) != 0)
+		return -1;
+	store_detail(event->detail != NULL ? event->detail : actor->detail, detail);
+	db_bind_int(stmt, 1, actor->now);
+	db_bind_int(stmt, 2, actor->uid);
+	db_bind_text(stmt, 3, event->action);
+	db_bind_int_or_null(stmt, 4, event->ca, event->ca == 0);
+	db_bind_int_or_null(stmt, 5, event->certificate, event->certificate == 0);
+	db_bind_int_or_null(stmt, 6, event->holder, event->holder == 0);
+	db_bind_int_or_null(stmt, 7, event->from_state, event->from_state < 0);
+	db_bind_int_or_null(stmt, 8, event->to_state, event->to_state < 0);
+	db_bind_int_or_null(stmt, 9, event->reason, event->reason < 0);
+	db_bind_int_or_null(stmt, 10, event->invalid_since, event->invalid_since == 0);
+	db_bind_text(stmt, 11, detail);
+	if (db_run(stmt, err) != 0)
+		return -1;
+	*id = db_last_id(store->db);
+	return 0;
+}
+
+int
+store_event_add(struct store *store, const struct store_actor *actor, const char *action,
+    int64_t ca, struct err *err)
+{
+	struct store_event_new event = {
+		.action = action, .ca = ca, .from_state = -1, .to_state = -1, .reason = -1
+	};
+	int64_t id;
+
+	return store_event_put(store, actor, &event, &id, err);
+}
+
+int
+store_event_newest(struct store *store, int64_t *id, time_t *time, struct err *err)
+{
+	static const char sql[] = "SELECT id, time FROM event ORDER BY id DESC LIMIT 1";
+	struct db_stmt *stmt = NULL;
+	bool row = false;
+
+	if (db_stmt(store->db, sql, &stmt, err) != 0 || db_step(stmt, &row, err) != 0)
+		return -1;
+	*id = row ? db_int(stmt, 0) : 0;
+	*time = row ? (time_t)db_int(stmt, 1) : 0;
+	db_reset(stmt);
+	return 0;
+}
+
+int
+store_clock_accepted(struct store *store, int64_t *id, struct err *err)
+{
+	static const char sql[] = "SELECT max(id) FROM event WHERE action = 'clock-accept'";
+	struct db_stmt *stmt = NULL;
+	bool row = false;
+
+	if (db_stmt(store->db, sql, &stmt, err) != 0 || db_step(stmt, &row, err) != 0)
+		return -1;
+	*id = row ? store_int_or(stmt, 0, 0) : 0;
+	db_reset(stmt);
+	return 0;
+}
+
+int64_t
+store_int_or(struct db_stmt *stmt, int col, int64_t when_null)
+{
+	return db_is_null(stmt, col) ? when_null : db_int(stmt, col);
+}
+
+static int
+store_event_row(struct db_stmt *stmt, struct store_event *out, struct err *err)
+{
+	memset(out, 0, sizeof *out);
+	out->id = db_int(stmt, 0);
+	out->time = (time_t)db_int(stmt, 1);
+	out->actor = (long)db_int(stmt, 2);
+	out->ca = db_int(stmt, 4);
+	out->certificate = db_int(stmt, 5);
+	out->holder = db_int(stmt, 6);
+	out->from_state = (int)store_int_or(stmt, 7, -1);
+	out->to_state = (int)store_int_or(stmt, 8, -1);
+	out->reason = (int)store_int_or(stmt, 9, -1);
+	out->invalid_since = (time_t)db_int(stmt, 10);
+	if (db_text(stmt, 3, out->action, sizeof out->action, err) != 0 ||
+	    db_text(stmt, 11, out->detail, sizeof out->detail, err) != 0)
+		return -1;
+	return 0;
+}
+
+int
+store_event_each(struct store *store, int64_t certificate,
+    int (*fn)(void *ctx, const struct store_event *event, struct err *err), void *ctx,
+    struct err *err)
+{
+	static const char sql[] =
+	    "SELECT id, time, actor, action, ca, certificate, holder, from_state, to_state, "
+	    "reason, "
+	    "invalid_since, detail FROM event WHERE certificate = ? ORDER BY id";
+	struct db_stmt *stmt = NULL;
+	struct store_event event;
+	bool row = false;
+	int r = -1;
+
+	if (db_prepare(store->db, sql, &stmt, err) != 0)
+		return -1;
+	db_bind_int(stmt, 1, certificate);
+	for (;;) {
+		if (db_step(stmt, &row, err) != 0)
+			goto out;
+		if (!row)
+			break;
+		if (store_event_row(stmt, &event, err) != 0 || fn(ctx, &event, err) != 0)
+			goto out;
+	}
+	r = 0;
+out:
+	db_finish(stmt);
+	return r;
+}
