@@ -1,0 +1,42 @@
+/*
+ * Threads with one token session each: a queue, deadlines, and finding the token again.
+ * It knows nothing of PKCS#11; what a thread does with its session is hsm_key_job.
+ */
+#ifndef IO_HSM_POOL_H
+#define IO_HSM_POOL_H
+
+#include "hsm_key.h"
+
+/* After a failed bring-up, or a refused PIN: how long requests are refused at once. */
+#define HSM_POOL_RETRY_MS 250
+#define HSM_POOL_DENIED_MS 1000
+/* Further tries of one job after its session or token was lost. */
+#define HSM_POOL_RETRIES 3
+
+struct hsm_pool;
+
+/*
+ * n threads over the module's token; a thread that takes longer than bring_up_ms to open, log in
+ * or close its session is given up. done(ctx) is called when the last thread is gone: by
+ * hsm_pool_close, or later by a thread that was given up and came back after all.
+ */
+int hsm_pool_open(struct hsm_module *module, unsigned n, long bring_up_ms, void (*done)(void *),
+    void *ctx, struct hsm_pool **out, struct err *err) MUST_USE;
+/*
+ * Nobody may be in hsm_pool_run any more. Ends the threads and waits for them, but not longer
+ * than a call may take; ends with done(ctx) unless a thread is left behind. The pool is gone.
+ */
+void hsm_pool_close(struct hsm_pool *pool);
+
+/*
+ * Do the job on one of the threads within limit_ms; on success its out fields are set. Any
+ * thread. FAIL_UNAVAILABLE when the token is away or slow, FAIL_DENIED for a refused PIN, else
+ * what the job gives.
+ */
+int hsm_pool_run(
+    struct hsm_pool *pool, struct hsm_job *job, long limit_ms, struct err *err) MUST_USE;
+
+int hsm_pool_is_lost(struct hsm_pool *pool);
+int hsm_pool_is_ready(struct hsm_pool *pool);
+
+#endif
