@@ -23,7 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	require(strcmp(p->name, "fuzz") == 0 && p->key_usage != 0);
 	require(p->no_expiry || p->validity > 0);
-	require(p->ca == ((p->key_usage & KU_KEY_CERT_SIGN) != 0));
+	require(p->ca == ((p->key_usage & KEY_USAGE_KEY_CERT_SIGN) != 0));
 	if (profile_grant_service(p, "label", &name, 1, &pub, &g, NULL) == 0)
 		require(g.subject_len >= 2 && (g.san_len > 0 || g.subject_len > 2));
 	profile_free(p);

@@ -33,7 +33,7 @@ test_profiles(void)
 	char file[80];
 	struct err err;
 
-	CHECK(profiles_load(dir, &profiles, &err) == 0 && profiles.n == 0);
+	CHECK(profiles_load(folder, &profiles, &err) == 0 && profiles.n == 0);
 	for (size_t i = ARRAY_LEN(names); i-- > 0;) {
 		snprintf(file, sizeof(file), "%s.cnf", names[i]);
 		copy_profile(file, file, 0644);
@@ -43,7 +43,7 @@ test_profiles(void)
 	write_file(".ocsp.cnf", "hidden", 6, 0644);
 	write_file("ocsp.cnf~", "an editor's", 11, 0644);
 	write_file(".cnf", "", 0, 0644);
-	CHECK(profiles_load(dir, &profiles, &err) == 0 && profiles.n == ARRAY_LEN(names));
+	CHECK(profiles_load(folder, &profiles, &err) == 0 && profiles.n == ARRAY_LEN(names));
 	for (size_t i = 0; i < profiles.n && i < ARRAY_LEN(names); i++) {
 		CHECK_STR(profiles.profile[i]->name, names[i]);
 		CHECK(profiles_get(&profiles, names[i]) == profiles.profile[i]);
@@ -79,7 +79,7 @@ make_trouble(enum trouble trouble, const char *file)
 	static char large[CONF_MAX + 1];
 	char path[256];
 
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
 	switch (trouble) {
 	case TROUBLE_TEXT:
 		write_file(file, "[profile]\nkind = gadget\n", 24, 0644);
@@ -137,7 +137,7 @@ test_bad_profiles(void)
 		struct err err = { 0 };
 
 		make_trouble(bad[i].trouble, bad[i].file);
-		CHECK_ROW(bad[i].name, profiles_load(dir, &profiles, &err) == -1);
+		CHECK_ROW(bad[i].name, profiles_load(folder, &profiles, &err) == -1);
 		CHECK_ROW(bad[i].name, err.code == bad[i].want && profiles.n == 99);
 		CHECK_ROW(bad[i].name, strstr(err.msg, bad[i].msg) != NULL);
 		CHECK_ROW(bad[i].name, strncmp(err.msg, "profile", 7) == 0);
@@ -152,7 +152,7 @@ test_bad_profiles(void)
 		memset(long_file, 'a', sizeof(long_file));
 		strcpy(long_file + len, ".cnf");
 		copy_profile("ocsp.cnf", long_file, 0644);
-		CHECK(profiles_load(dir, &profiles, NULL) == (len < NAME_LEN ? 0 : -1));
+		CHECK(profiles_load(folder, &profiles, NULL) == (len < NAME_LEN ? 0 : -1));
 		profiles_free(&profiles);
 		remove_file(long_file);
 	}
@@ -169,14 +169,14 @@ test_many_profiles(void)
 	CHECK(err.code == FAIL_NOT_FOUND);
 	for (int i = 0; i <= HOME_PROFILES_MAX; i++) {
 		if (i == HOME_PROFILES_MAX) {
-			CHECK(profiles_load(dir, &profiles, &err) == 0);
+			CHECK(profiles_load(folder, &profiles, &err) == 0);
 			CHECK(profiles.n == HOME_PROFILES_MAX);
 			profiles_free(&profiles);
 		}
 		snprintf(file, sizeof(file), "p%d.cnf", i);
 		copy_profile("ocsp.cnf", file, 0644);
 	}
-	CHECK(profiles_load(dir, &profiles, &err) == -1 && err.code == FAIL_INVALID);
+	CHECK(profiles_load(folder, &profiles, &err) == -1 && err.code == FAIL_INVALID);
 	CHECK(strstr(err.msg, "more than 64") != NULL);
 	for (int i = 0; i <= HOME_PROFILES_MAX; i++) {
 		snprintf(file, sizeof(file), "p%d.cnf", i);

@@ -1,0 +1,55 @@
+/*
+ * The one thread that writes the database. Jobs of many requests share a transaction (group
+ * commit), a SAVEPOINT each, so that one job's refusal undoes that job only. State changes go
+ * ahead of everything else.
+ */
+#ifndef SMKI_COMMITTER_H
+#define SMKI_COMMITTER_H
+
+#include "smki/store.h"
+
+/* Most jobs in one transaction, and waiting in each lane (then FAIL_LIMIT): a flood of requests
+ * never keeps a revocation out. */
+#define COMMIT_GROUP_MAX 256
+#define COMMIT_QUEUE_MAX 4096
+
+enum commit_lane {
+	COMMIT_STATE = 1, /* hold, reactivate, revoke, clock: first */
+	COMMIT_OTHER,
+};
+
+struct committer;
+
+/*
+ * A job. apply() runs in the committer's thread inside its own savepoint and returns 0 or -1;
+ * it may run a second time (after a transaction that could not start or was rolled back as a
+ * whole by BUSY), so it keeps no state of its own from a failed run. done() runs in the same
+ * thread after COMMIT (err NULL) or with the reason why nothing was recorded; what apply wrote is
+ * durable exactly when err is NULL. The job must live until done() is called, once.
+ */
+struct commit_job {
+	enum commit_lane lane;
+	int (*apply)(struct commit_job *job, struct store *store, struct err *err);
+	void (*done)(struct commit_job *job, const struct err *err);
+	struct commit_job *next; /* the committer's */
+	struct err err;		 /* the committer's */
+	int failed;		 /* the committer's */
+};
+
+/*
+ * store (STORE_WRITE) stays the caller's but is used by this thread alone until committer_stop.
+ * fatal() is called, once and from the committer's thread, when COMMIT failed in a way that
+ * leaves the disk's content uncertain: the process must end; no done() is called any more.
+ */
+int committer_start(struct store *store, void (*fatal)(const struct err *err),
+    struct committer **out, struct err *err) MUST_USE;
+/* Finish what is queued, end the thread. */
+void committer_stop(struct committer *committer);
+
+/* Queue a job. Full: FAIL_LIMIT; stopping: FAIL_UNAVAILABLE; done() is then not called. */
+int committer_put(struct committer *committer, struct commit_job *job, struct err *err) MUST_USE;
+/* Queue and wait: apply and its verdict in one call (job->done is not used). Never from apply() or
+ * done(). After fatal(): FAIL_UNAVAILABLE, and what is recorded is uncertain. */
+int committer_run(struct committer *committer, struct commit_job *job, struct err *err) MUST_USE;
+
+#endif

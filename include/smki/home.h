@@ -1,0 +1,110 @@
+/*
+ * A home: the folder of one installation, its smki.conf and the places of its files. The home
+ * holds smki.conf, policies/, db/, tokens/, pin/, secret/, crl/, tls/, run/.
+ */
+#ifndef SMKI_HOME_H
+#define SMKI_HOME_H
+
+#include <sys/types.h>
+
+#include "smki/cert.h"
+#include "smki/hsm.h"
+#include "smki/profile.h"
+#include "smki/store.h"
+#include "smki/types.h"
+
+#define HOME_PATH_MAX 1024
+#define HOME_TOKENS_MAX 8
+#define HOME_PROFILES_MAX 64
+#define HOME_ROLE_MAX 64 /* users named for one role */
+
+/* [token NAME] of smki.conf */
+struct home_token {
+	char name[NAME_LEN];
+	struct hsm_conf conf; /* paths made absolute */
+};
+
+/* [ca NAME]: where its key is */
+struct home_ca {
+	char name[NAME_LEN];
+	char token[NAME_LEN];
+	char key[HSM_LABEL_MAX + 1];
+};
+
+/* Least first: each may do all that the one before may. */
+enum role {
+	ROLE_NONE = 0,
+	ROLE_AUDITOR,	    /* show, list, status */
+	ROLE_OPERATOR,	    /* issue, hold, reactivate, revoke, crl */
+	ROLE_ADMINISTRATOR, /* CA ceremony, clock accept */
+};
+
+struct home {
+	char dir[HOME_PATH_MAX]; /* absolute */
+	char url[URI_MAX];	 /* [smki] url, "" = none; without a final '/' */
+	size_t n_tokens;
+	struct home_token token[HOME_TOKENS_MAX];
+	size_t n_cas;
+	struct home_ca ca[STORE_CAS_MAX];
+	char ocsp_token[NAME_LEN]; /* [ocsp] token, key */
+	char ocsp_key[HSM_LABEL_MAX + 1];
+	long ocsp_validity;	   /* [ocsp] validity: 1h, 5m..24h */
+	bool ocsp_extended_revoke; /* [ocsp] never_issued = unknown | revoked */
+	char http_listen[64];	   /* [http] listen ADDR:PORT */
+	long http_workers;	   /* [http] workers, 1..16 */
+	long http_connections;	   /* [http] connections, at most 120 a worker */
+	long http_per_address;	   /* [http] connections_per_address */
+	long http_timeout;	   /* [http] timeout, seconds for a whole request */
+	long crl_validity;	   /* [crl] validity: 24h */
+	long crl_interval;	   /* [crl] interval: 12h */
+	long crl_delay;		   /* [crl] delay: at most this often on change, 10 s (1 s..60 s) */
+	long root_crl_validity;	   /* [crl] root_validity: 365 d */
+	long certificates_per_device; /* [issue] certificates_per_device: 99 */
+	size_t n_users[ROLE_ADMINISTRATOR + 1];
+	uid_t users[ROLE_ADMINISTRATOR + 1][HOME_ROLE_MAX]; /* [admin] auditors, operators, ... */
+};
+
+/* Fixed places, relative to the home. */
+#define HOME_CONF "smki.conf"
+#define HOME_DB_DIR "db"
+#define HOME_DB "db/smki.db"
+#define HOME_POLICIES "policies"
+#define HOME_TOKENS "tokens"
+#define HOME_PINS "pin"
+#define HOME_SECRET "secret"
+#define HOME_CRL "crl"
+#define HOME_TLS "tls"
+#define HOME_RUN "run"
+#define HOME_ADMIN_SOCK "run/admin.sock"
+#define HOME_FRONT_SOCK "run/front.sock"
+#define HOME_ADDRESSES "run/addresses"
+
+/* --home value or NULL -> $SMKI_HOME -> /var/lib/smki; absolute. */
+int home_dir(const char *given, char out[HOME_PATH_MAX], struct err *err) MUST_USE;
+/* Read and check DIR/smki.conf; every value range-checked, unknown keys refused with their line.
+ * No such home: FAIL_NOT_FOUND "home DIR: no smki.conf; make one with: smki init". */
+int home_load(const char *dir, struct home *out, struct err *err) MUST_USE;
+/* FAIL_INVALID unless ADDR:PORT with a numeric address, IPv6 in brackets; port 0 = any free one. */
+int home_listen_check(const char *listen, struct err *err) MUST_USE;
+/* dir/rel; a path too long is FAIL_INVALID. */
+int home_path(
+    const struct home *home, const char *rel, char out[HOME_PATH_MAX], struct err *err) MUST_USE;
+/* NULL when there is none of this name. */
+const struct home_token *home_token(const struct home *home, const char *name);
+const struct home_ca *home_ca(const struct home *home, const char *name);
+/* Highest role of a uid; root has the administrator's. */
+enum role home_role(const struct home *home, uid_t uid);
+const char *role_str(enum role role);
+
+/* All profiles of the folder dir (HOME/policies): its files NAME.cnf, by name; any bad one fails
+ * the whole, named. Other names are not looked at. */
+struct profiles {
+	size_t n;
+	struct profile *profile[HOME_PROFILES_MAX];
+};
+int profiles_load(const char *dir, struct profiles *out, struct err *err) MUST_USE;
+void profiles_free(struct profiles *profiles);
+/* NULL when there is none of this name. */
+const struct profile *profiles_get(const struct profiles *profiles, const char *name);
+
+#endif

@@ -1,0 +1,359 @@
+/*
+ * The committer: one thread, one transaction for whatever waits. Knows nothing of what the jobs
+ * write. No job's verdict is told before COMMIT, and none at all when COMMIT left the disk's
+ * content uncertain.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "smki/committer.h"
+#include "smki/fault.h"
+#include "smki/mem.h"
+
+/* A group is begun this often while another process holds the lock (STORE_BUSY_MS each). */
+#define COMMIT_TRIES 2
+/* The WAL goes back into the database after this long without work: right after each group it
+ * would keep the next one waiting for two more fsyncs. The store bounds the WAL if work never ends. */
+#define COMMIT_IDLE_MS 200
+
+/* Jobs in the order of their arrival. */
+struct commit_queue {
+	struct commit_job *first, *last;
+	size_t n;
+};
+
+struct committer {
+	struct store *store; /* the thread's alone */
+	void (*fatal)(const struct err *err);
+	pthread_t thread;
+	pthread_mutex_t lock;
+	pthread_cond_t work; /* something to do for the thread */
+	pthread_cond_t ran;  /* a committer_run() has its verdict, or there will be none */
+	struct commit_queue state, other;
+	bool stopping;
+	bool dead; /* COMMIT failed; the thread touches no job any more */
+};
+
+/* What became of a group. */
+enum commit_fate {
+	COMMIT_DONE = 1, /* committed; each job has its own verdict */
+	COMMIT_BUSY,	 /* nothing happened, may be tried again */
+	COMMIT_LOST,	 /* nothing happened, the same for all */
+	COMMIT_FATAL,	 /* nobody knows */
+};
+
+static void
+commit_queue_put(struct commit_queue *queue, struct commit_job *job)
+{
+	job->next = NULL;
+	if (queue->last != NULL)
+		queue->last->next = job;
+	else
+		queue->first = job;
+	queue->last = job;
+	queue->n++;
+}
+
+static struct commit_job *
+commit_queue_take(struct commit_queue *queue)
+{
+	struct commit_job *job = queue->first;
+
+	if (job == NULL)
+		return NULL;
+	queue->first = job->next;
+	if (queue->first == NULL)
+		queue->last = NULL;
+	queue->n--;
+	job->next = NULL;
+	return job;
+}
+
+/* The next group, state changes first; empty when nothing waits. Lock held. */
+static struct commit_queue
+committer_take(struct committer *c)
+{
+	struct commit_queue group = { 0 };
+	struct commit_job *job;
+
+	while (group.n < COMMIT_GROUP_MAX && (job = commit_queue_take(&c->state)) != NULL)
+		commit_queue_put(&group, job);
+	while (group.n < COMMIT_GROUP_MAX && (job = commit_queue_take(&c->other)) != NULL)
+		commit_queue_put(&group, job);
+	return group;
+}
+
+/*
+ * One job in its savepoint, its own failure kept in it. -1 when the transaction itself is no
+ * longer what the jobs before this one wrote into.
+ */
+static int
+committer_apply(struct committer *c, struct commit_job *job, struct err *err)
+{
+	job->failed = 0;
+	job->err = (struct err){ .code = FAIL_INTERNAL };
+	if (store_savepoint(c->store, err) != 0)
+		return -1;
+	if (job->apply(job, c->store, &job->err) != 0)
+		job->failed = 1;
+	/* After some failures SQLite rolls the whole transaction back by itself. */
+	if (!store_in_transaction(c->store))
+		return err_set(err, FAIL_UNAVAILABLE, "database: transaction rolled back: %s",
+		    job->failed ? job->err.msg : "by a job that reported success");
+	if (job->failed)
+		return store_undo(c->store, err);
+	return store_release(c->store, err);
+}
+
+static enum commit_fate
+committer_try(struct committer *c, const struct commit_queue *group, struct err *err)
+{
+	bool fatal = false;
+
+	fault_point("commit.begin");
+	if (store_begin(c->store, err) != 0)
+		return COMMIT_BUSY;
+	for (struct commit_job *job = group->first; job != NULL; job = job->next)
+		if (committer_apply(c, job, err) != 0) {
+			if (store_in_transaction(c->store))
+				store_rollback(c->store);
+			return COMMIT_LOST;
+		}
+	fault_point("commit.applied");
+	if (store_commit(c->store, &fatal, err) != 0)
+		return fatal ? COMMIT_FATAL : COMMIT_BUSY;
+	fault_point("commit.done");
+	return COMMIT_DONE;
+}
+
+static void
+committer_tell(const struct commit_queue *group, enum commit_fate fate, const struct err *err)
+{
+	struct commit_job *job, *next;
+
+	for (job = group->first; job != NULL; job = next) {
+		next = job->next; /* done() may free the job */
+		if (fate != COMMIT_DONE)
+			job->done(job, err);
+		else
+			job->done(job, job->failed ? &job->err : NULL);
+	}
+}
+
+/* From the queue's end to the jobs' verdicts. -1 when the thread must end. */
+static int
+committer_group(struct committer *c, const struct commit_queue *group)
+{
+	enum commit_fate fate = COMMIT_BUSY;
+	struct err err = { 0 };
+
+	for (int i = 0; i < COMMIT_TRIES && fate == COMMIT_BUSY; i++)
+		fate = committer_try(c, group, &err);
+	if (fate == COMMIT_FATAL) {
+		c->fatal(&err);
+		return -1;
+	}
+	/* Whatever the engine calls it: the requests are not to blame, and may come again. */
+	if (fate != COMMIT_DONE)
+		err.code = FAIL_UNAVAILABLE;
+	committer_tell(group, fate, &err);
+	return 0;
+}
+
+/* A WAL that cannot be folded back now stays valid, and is tried again after the next group. */
+static void
+committer_checkpoint(struct committer *c, bool *dirty)
+{
+	if (store_checkpoint(c->store, NULL) == 0)
+		*dirty = false;
+}
+
+/* Wait for a job until the store has been idle for long enough. Lock held; 0 = idle. */
+static int
+committer_wait(struct committer *c, bool idle_ends)
+{
+	struct timespec until;
+	int rc = 0;
+
+	require(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
+	until.tv_nsec += COMMIT_IDLE_MS * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	while (c->state.n + c->other.n == 0 && !c->stopping && rc == 0)
+		rc = idle_ends ? pthread_cond_timedwait(&c->work, &c->lock, &until)
+			       : pthread_cond_wait(&c->work, &c->lock);
+	return c->state.n + c->other.n > 0 || c->stopping;
+}
+
+static void *
+committer_main(void *arg)
+{
+	struct committer *c = arg;
+	struct commit_queue group;
+	bool dirty = false; /* groups since the last checkpoint */
+	bool idle_ends = false;
+
+	for (;;) {
+		pthread_mutex_lock(&c->lock);
+		while (!committer_wait(c, idle_ends)) {
+			pthread_mutex_unlock(&c->lock);
+			committer_checkpoint(c, &dirty);
+			idle_ends = false;
+			pthread_mutex_lock(&c->lock);
+		}
+		group = committer_take(c);
+		pthread_mutex_unlock(&c->lock);
+		if (group.n == 0)
+			break; /* stopping, and nothing is left */
+		dirty = true;
+		idle_ends = true;
+		if (committer_group(c, &group) != 0)
+			goto dead;
+	}
+	if (dirty)
+		committer_checkpoint(c, &dirty);
+	return NULL;
+dead:
+	pthread_mutex_lock(&c->lock);
+	c->dead = true;
+	pthread_cond_broadcast(&c->ran);
+	pthread_mutex_unlock(&c->lock);
+	return NULL;
+}
+
+int
+committer_start(struct store *store, void (*fatal)(const struct err *err), struct committer **out,
+    struct err *err)
+{
+	struct committer *c = mem_alloc(sizeof(*c));
+	pthread_condattr_t attr;
+
+	c->store = store;
+	c->fatal = fatal;
+	pthread_mutex_init(&c->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&c->work, &attr);
+	pthread_cond_init(&c->ran, NULL);
+	pthread_condattr_destroy(&attr);
+	errno = pthread_create(&c->thread, NULL, committer_main, c);
+	if (errno != 0) {
+		err_sys(err, FAIL_UNAVAILABLE, "committer: thread");
+		pthread_cond_destroy(&c->ran);
+		pthread_cond_destroy(&c->work);
+		pthread_mutex_destroy(&c->lock);
+		free(c);
+		return -1;
+	}
+	*out = c;
+	return 0;
+}
+
+void
+committer_stop(struct committer *c)
+{
+	if (c == NULL)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->stopping = true;
+	pthread_cond_signal(&c->work);
+	pthread_mutex_unlock(&c->lock);
+	require(pthread_join(c->thread, NULL) == 0);
+	pthread_cond_destroy(&c->ran);
+	pthread_cond_destroy(&c->work);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
+/* Lock held. */
+static int
+committer_queue(struct committer *c, struct commit_job *job, struct err *err)
+{
+	struct commit_queue *queue = job->lane == COMMIT_STATE ? &c->state : &c->other;
+
+	if (c->dead)
+		return err_set(err, FAIL_UNAVAILABLE,
+		    "database: COMMIT failed; what is on disk is uncertain, the service must end");
+	if (c->stopping)
+		return err_set(err, FAIL_UNAVAILABLE, "database: the service is stopping");
+	if (queue->n >= COMMIT_QUEUE_MAX)
+		return err_set(
+		    err, FAIL_LIMIT, "database: %d changes are waiting already", COMMIT_QUEUE_MAX);
+	commit_queue_put(queue, job);
+	pthread_cond_signal(&c->work);
+	return 0;
+}
+
+int
+committer_put(struct committer *c, struct commit_job *job, struct err *err)
+{
+	int rc;
+
+	pthread_mutex_lock(&c->lock);
+	rc = committer_queue(c, job, err);
+	pthread_mutex_unlock(&c->lock);
+	return rc;
+}
+
+/* Stands in the queue for a job whose owner waits. */
+struct commit_run {
+	struct commit_job job; /* first */
+	struct committer *committer;
+	struct commit_job *inner;
+	bool finished;
+	bool refused;
+	struct err err;
+};
+
+static int
+commit_run_apply(struct commit_job *job, struct store *store, struct err *err)
+{
+	struct commit_job *inner = ((struct commit_run *)job)->inner;
+
+	return inner->apply(inner, store, err);
+}
+
+static void
+commit_run_done(struct commit_job *job, const struct err *err)
+{
+	struct commit_run *run = (struct commit_run *)job;
+	struct committer *c = run->committer;
+
+	pthread_mutex_lock(&c->lock);
+	run->finished = true;
+	if (err != NULL) {
+		run->refused = true;
+		run->err = *err;
+	}
+	pthread_cond_broadcast(&c->ran);
+	pthread_mutex_unlock(&c->lock);
+}
+
+int
+committer_run(struct committer *c, struct commit_job *job, struct err *err)
+{
+	struct commit_run run = {
+		.job = { .lane = job->lane, .apply = commit_run_apply, .done = commit_run_done },
+		.committer = c,
+		.inner = job
+	};
+
+	require(!pthread_equal(pthread_self(), c->thread)); /* it would wait for itself */
+	pthread_mutex_lock(&c->lock);
+	if (committer_queue(c, &run.job, err) != 0) {
+		pthread_mutex_unlock(&c->lock);
+		return -1;
+	}
+	while (!run.finished && !c->dead)
+		pthread_cond_wait(&c->ran, &c->lock);
+	pthread_mutex_unlock(&c->lock);
+	if (!run.finished)
+		return err_set(err, FAIL_UNAVAILABLE,
+		    "database: COMMIT failed; what is on disk is uncertain, the service must end");
+	if (run.refused && err != NULL)
+		*err = run.err;
+	return run.refused ? -1 : 0;
+}
