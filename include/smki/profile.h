@@ -25,10 +25,10 @@ enum profile_kind {
 };
 
 /* keyUsage bits, bit n of RFC 5280 4.2.1.3 at 1 << n. */
-#define KU_DIGITAL_SIGNATURE (1u << 0)
-#define KU_KEY_AGREEMENT (1u << 4)
-#define KU_KEY_CERT_SIGN (1u << 5)
-#define KU_CRL_SIGN (1u << 6)
+#define KEY_USAGE_DIGITAL_SIGNATURE (1u << 0)
+#define KEY_USAGE_KEY_AGREEMENT (1u << 4)
+#define KEY_USAGE_KEY_CERT_SIGN (1u << 5)
+#define KEY_USAGE_CRL_SIGN (1u << 6)
 
 struct profile_oid {
 	uint8_t octets[OID_DER_MAX];

@@ -9,10 +9,10 @@
 #include <openssl/x509v3.h>
 
 /* Four macros of x509v3.h have names that profile.h gives to other numbers. */
-#undef KU_DIGITAL_SIGNATURE
-#undef KU_KEY_AGREEMENT
-#undef KU_KEY_CERT_SIGN
-#undef KU_CRL_SIGN
+#undef KEY_USAGE_DIGITAL_SIGNATURE
+#undef KEY_USAGE_KEY_AGREEMENT
+#undef KEY_USAGE_KEY_CERT_SIGN
+#undef KEY_USAGE_CRL_SIGN
 
 #include "issuer.h"
 #include "softsign.h"

@@ -116,7 +116,7 @@ test_plain(void)
 	CHECK(c.pub.curve == EC_P256 && c.pub.len == 65);
 	CHECK_MEM(c.ski.p, c.ski.len, "\x40\x8a\x9c\x9e\x5e\xfd\xa0\xe1", (size_t)8);
 	CHECK_MEM(c.aki.p, c.aki.len, "\x40\x11\x22\x33\x44\x55\x66\x77", (size_t)8);
-	CHECK(c.key_usage == KU_DIGITAL_SIGNATURE);
+	CHECK(c.key_usage == KEY_USAGE_DIGITAL_SIGNATURE);
 	CHECK(!c.ca && !c.eku_ocsp && !c.nocheck);
 	CHECK_MEM(c.san.p, c.san.len, octets, policy_hex(POLICY_SAN, octets, sizeof(octets)));
 	CHECK(c.sig.len == 8);

@@ -15,8 +15,8 @@ test_device(void)
 		enum key_use use;
 		unsigned bits;
 	} rows[] = {
-		{ "device-signature", POLICY_KU_SIGN, USE_SIGNATURE, KU_DIGITAL_SIGNATURE },
-		{ "device-agreement", POLICY_KU_AGREE, USE_AGREEMENT, KU_KEY_AGREEMENT },
+		{ "device-signature", POLICY_KU_SIGN, USE_SIGNATURE, KEY_USAGE_DIGITAL_SIGNATURE },
+		{ "device-agreement", POLICY_KU_AGREE, USE_AGREEMENT, KEY_USAGE_KEY_AGREEMENT },
 	};
 	static const uint8_t eui[] = { 0x00, 0xdb, 0x12, 0x34, 0x56, 0x78, 0x00, 0x01 };
 	uint8_t san[64];
@@ -329,7 +329,7 @@ test_server(void)
 	CHECK(profile_grant(p, &r.csr, &g, &err) == 0);
 	CHECK_MEM(g.san, g.san_len, want, sizeof(want) - 1);
 	CHECK_MEM(g.subject, g.subject_len, cn, sizeof(cn) - 1);
-	CHECK(g.use == USE_SERVER && g.key_usage == KU_DIGITAL_SIGNATURE);
+	CHECK(g.use == USE_SERVER && g.key_usage == KEY_USAGE_DIGITAL_SIGNATURE);
 	CHECK_MEM(g.holder.name, g.holder.name_len, "tls:127.0.0.1", (size_t)13);
 	profile_free(p);
 }
@@ -437,7 +437,7 @@ test_service(void)
 	p = policy_load("issuing-ca");
 	CHECK(profile_grant_service(p, "issuing", NULL, 0, &pub, &g, &err) == 0);
 	CHECK_MEM(g.subject, g.subject_len, issuing, sizeof(issuing) - 1);
-	CHECK(g.use == USE_CA && g.key_usage == (KU_KEY_CERT_SIGN | KU_CRL_SIGN));
+	CHECK(g.use == USE_CA && g.key_usage == (KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN));
 	CHECK(g.san_len == 0 && g.holder.kind == HOLDER_SERVICE);
 	CHECK_MEM(g.holder.name, g.holder.name_len, "ca:issuing", (size_t)10);
 	CHECK(profile_grant_service(p, "a\nb", NULL, 0, &pub, &g, &err) == -1);
@@ -450,7 +450,7 @@ test_service(void)
 
 	p = policy_load("ocsp");
 	CHECK(profile_grant_service(p, "issuing", NULL, 0, &pub, &g, &err) == 0);
-	CHECK(g.use == USE_OCSP && g.key_usage == KU_DIGITAL_SIGNATURE);
+	CHECK(g.use == USE_OCSP && g.key_usage == KEY_USAGE_DIGITAL_SIGNATURE);
 	CHECK_MEM(g.holder.name, g.holder.name_len, "ocsp:issuing", (size_t)12);
 	/* 59 characters and " OCSP" are 64 octets, the most a CN has. */
 	memset(label, 'a', sizeof(label));

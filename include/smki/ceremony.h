@@ -1,0 +1,26 @@
+/*
+ * What the root signs after init, in the command's own process: its CRL. smkid never has the
+ * root's key; it verifies and stores what comes from here.
+ */
+#ifndef SMKI_CEREMONY_H
+#define SMKI_CEREMONY_H
+
+#include "smki/home.h"
+
+struct ceremony_crl {
+	const char *ca;	    /* the root's name: [ca NAME] tells its token */
+	struct span cert;   /* its certificate, DER */
+	int64_t number;	    /* taken in the database */
+	time_t now;
+	const struct store_listed *listed;
+	size_t n;
+};
+
+/*
+ * Open the root's token, check that its key is the certificate's, sign a complete CRL and append
+ * it to out. FAIL_DENIED when the key is another or the PIN is refused.
+ */
+int ceremony_crl(const struct home *home, const struct ceremony_crl *wanted, struct buf *out,
+    struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * From a certification request to a certificate, the main path:
+ *  1 csr_decode, csr_parse   strict, bounded
+ *  2 csr_check_pop           proof of possession
+ *  3 profile_grant           each field by clause, an allow-list
+ *  4 serial, tbs, signature, verification of the signature
+ *  5 committer               identity rules again, rows and event, COMMIT
+ *  6 the answer
+ * No signed byte leaves before COMMIT. Steps 1-4 run in a worker thread, 5-6 in the committer's.
+ *
+ * Identity rules. Key: one key is for one holder and usage for ever, and never when blocked.
+ * Retry: the same key, profile, CA and holder, earlier certificate not revoked and with over a
+ * third of its life left: that same certificate is the answer (existing = true; on hold: answered
+ * too, state says so); revoked: FAIL_CONFLICT. Near its end: a new one that replaces it. Device:
+ * one unrevoked certificate per device and profile; another key needs replace.
+ */
+#ifndef SMKI_ISSUE_H
+#define SMKI_ISSUE_H
+
+#include "smki/caset.h"
+#include "smki/committer.h"
+#include "smki/timeguard.h"
+
+/* Draws of a serial for one request before giving up. */
+#define ISSUE_SERIAL_TRIES 4
+
+struct issue; /* shared by all workers */
+
+struct issue_request {
+	char profile[NAME_LEN]; /* "" = by the request's key usage */
+	char ca[NAME_LEN];	/* "" = the only issuing CA */
+	bool by_device;		/* the request must be this device's */
+	struct eui64 device;
+	bool on_hold;
+	bool replace;
+	long uid;
+	struct buf csr; /* as it arrived; owned by the task */
+};
+
+struct issue_result {
+	bool existing; /* nothing new was issued */
+	int64_t id;
+	int64_t replaces; /* 0 = none: an earlier certificate that is still unrevoked */
+	struct serial serial;
+	enum cert_state state;
+	char profile[NAME_LEN];
+	char ca[NAME_LEN];
+	struct holder holder;
+	struct buf der; /* the result's; freed after done() */
+};
+
+/*
+ * One request on its way. The caller fills request and done, and frees the task in done() by
+ * issue_task_free. done() is called exactly once, from a worker or the committer: err NULL and
+ * result set, or err set.
+ */
+struct issue_task {
+	struct issue_request request;
+	void (*done)(struct issue_task *task, const struct issue_result *result,
+	    const struct err *err);
+	void *arg;
+	struct issue_work *work; /* issue.c's */
+};
+struct issue_task *issue_task_new(void);
+void issue_task_free(struct issue_task *task);
+
+/* All borrowed and alive until issue_free. draw: CSPRNG (tests: another). requeue hands a task
+ * back to a worker (its serial was taken); it must not fail. */
+struct issue_conf {
+	const struct caset *cas;
+	const struct profiles *profiles;
+	struct committer *committer;
+	struct timeguard *guard;
+	long certificates_per_device; /* told before signing; 0 = the database alone counts */
+	int (*draw)(uint8_t *out, size_t n);
+	void (*requeue)(struct issue_task *task, void *ctx);
+	void *requeue_ctx;
+};
+/* Refused when a profile cannot be used with its CAs (key id form, URLs missing). */
+int issue_new(const struct issue_conf *conf, struct issue **out, struct err *err) MUST_USE;
+void issue_free(struct issue *issue);
+
+/* Steps 1-4 in the calling worker thread, with the worker's own read-only store; then hand over. */
+void issue_run(struct issue *issue, struct issue_task *task, struct store *reader);
+
+#endif

@@ -1,0 +1,461 @@
+/*
+ * Issuing, from the bytes of a request to the committed certificate: the six steps of issue.h in
+ * their order. The rules are elsewhere (core/profile_grant.c, issue_rules.c); no signed byte
+ * leaves this file before COMMIT, and no lock is held while the token signs.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "issue_rules.h"
+#include "record.h"
+#include "smki/eckey.h"
+#include "smki/fault.h"
+#include "smki/issue.h"
+#include "smki/mem.h"
+
+/* Keys in flight are few (workers and one commit group); chains stay short. */
+#define ISSUE_BUCKETS 64
+
+struct issue_work {
+	struct commit_job job; /* first */
+	struct issue *issue;
+	struct issue_task *task;
+	struct buf der; /* the request; csr borrows it */
+	struct csr csr;
+	const struct profile *profile;
+	const struct ca *ca;
+	struct grant grant;
+	uint8_t key_hash[SHA256_LEN];
+	struct issue_made made;
+	int tries;
+	bool serial_taken;
+	time_t recorded; /* time of the newest event written, 0 = none */
+	struct issue_result result;
+	/* The set of keys in flight, under its lock. */
+	bool holds;
+	struct issue_work *next;    /* in its bucket, or behind the one it waits for */
+	struct issue_work *waiting; /* same key, first come first */
+};
+
+struct issue {
+	struct issue_conf conf;
+	pthread_mutex_t lock;
+	struct issue_work *bucket[ISSUE_BUCKETS];
+};
+
+struct issue_task *
+issue_task_new(void)
+{
+	return mem_alloc(sizeof(struct issue_task));
+}
+
+void
+issue_task_free(struct issue_task *task)
+{
+	if (task == NULL)
+		return;
+	if (task->work != NULL) {
+		buf_free(&task->work->der);
+		buf_free(&task->work->made.der);
+		buf_free(&task->work->result.der);
+		free(task->work);
+	}
+	buf_free(&task->request.csr);
+	free(task);
+}
+
+static int
+issue_kind_granted(enum profile_kind kind)
+{
+	switch (kind) {
+	case PROFILE_SERVER:
+	case PROFILE_ORGANISATION:
+	case PROFILE_DEVICE:
+		return 1;
+	case PROFILE_ROOT_CA:
+	case PROFILE_ISSUING_CA:
+	case PROFILE_OCSP:
+		return 0;
+	}
+	return 0;
+}
+
+/* Whether certificates of profile can come from ca: what cert_build_tbs would refuse each time. */
+static int
+issue_check_pair(const struct profile *profile, const struct ca *ca, struct err *err)
+{
+	const struct issuer *issuer = &ca->issuer;
+
+	if (profile->short_key_id &&
+	    (issuer->ski.len != KEY_ID_SHORT || issuer->ski.p[0] >> 4 != 0x4))
+		return err_set(err, FAIL_INVALID,
+		    "profile %s: RFC 5280 4.2.1.2: ca %s has no key identifier of 8 octets",
+		    profile->name, ca->name);
+	if ((profile->cdp && issuer->crl_uri[0] == '\0') ||
+	    (profile->aia_ocsp && issuer->ocsp_uri[0] == '\0') ||
+	    (profile->aia_ca && issuer->ca_uri[0] == '\0'))
+		return err_set(err, FAIL_INVALID,
+		    "profile %s: CRL or OCSP addresses are wanted, but smki.conf [smki] has no "
+		    "url (smki init --url)",
+		    profile->name);
+	return 0;
+}
+
+/* A profile that no issuing CA can serve is a mistake to be told at start. */
+static int
+issue_check_profile(const struct profile *profile, const struct caset *cas, struct err *err)
+{
+	struct err why;
+	size_t refused = 0;
+
+	if (!issue_kind_granted(profile->kind) && profile->kind != PROFILE_OCSP)
+		return 0;
+	for (size_t i = 0; i < cas->n; i++) {
+		if (cas->ca[i].root)
+			continue;
+		if (issue_check_pair(profile, &cas->ca[i], &why) == 0)
+			return 0;
+		refused++;
+	}
+	if (refused == 0)
+		return 0;
+	*err = why;
+	return -1;
+}
+
+int
+issue_new(const struct issue_conf *conf, struct issue **out, struct err *err)
+{
+	struct issue *issue;
+
+	for (size_t i = 0; i < conf->profiles->n; i++)
+		if (issue_check_profile(conf->profiles->profile[i], conf->cas, err) != 0)
+			return -1;
+	issue = mem_alloc(sizeof(*issue));
+	issue->conf = *conf;
+	require(pthread_mutex_init(&issue->lock, NULL) == 0);
+	*out = issue;
+	return 0;
+}
+
+void
+issue_free(struct issue *issue)
+{
+	if (issue == NULL)
+		return;
+	for (size_t i = 0; i < ISSUE_BUCKETS; i++)
+		require(issue->bucket[i] == NULL);
+	pthread_mutex_destroy(&issue->lock);
+	free(issue);
+}
+
+/*
+ * Put the key in flight for this request: 1. 0 = another request of the same key is on its way
+ * and this one waits behind it; work is then no longer the caller's.
+ */
+static int
+issue_enter(struct issue *issue, struct issue_work *work)
+{
+	struct issue_work **at = &issue->bucket[work->key_hash[0] % ISSUE_BUCKETS];
+	struct issue_work *first;
+
+	pthread_mutex_lock(&issue->lock);
+	for (first = *at; first != NULL; first = first->next)
+		if (memcmp(first->key_hash, work->key_hash, SHA256_LEN) == 0)
+			break;
+	work->next = NULL;
+	if (first == NULL) {
+		work->next = *at;
+		*at = work;
+		work->holds = true;
+	} else {
+		for (at = &first->waiting; *at != NULL; at = &(*at)->next)
+			;
+		*at = work;
+	}
+	pthread_mutex_unlock(&issue->lock);
+	return first == NULL;
+}
+
+/* Take the key out of flight; whoever waited goes back to the workers and finds the outcome. */
+static void
+issue_leave(struct issue *issue, struct issue_work *work)
+{
+	struct issue_work **at = &issue->bucket[work->key_hash[0] % ISSUE_BUCKETS];
+	struct issue_work *waiting, *next;
+
+	if (!work->holds)
+		return;
+	pthread_mutex_lock(&issue->lock);
+	while (*at != work)
+		at = &(*at)->next;
+	*at = work->next;
+	work->holds = false;
+	waiting = work->waiting;
+	work->waiting = NULL;
+	pthread_mutex_unlock(&issue->lock);
+	for (; waiting != NULL; waiting = next) {
+		next = waiting->next;
+		issue->conf.requeue(waiting->task, issue->conf.requeue_ctx);
+	}
+}
+
+/* The one way out of a task; work is gone afterwards. */
+static void
+issue_end(struct issue_work *work, const struct err *err)
+{
+	struct issue_task *task = work->task;
+
+	issue_leave(work->issue, work);
+	task->done(task, err == NULL ? &work->result : NULL, err);
+}
+
+/* The profile and the CA that the request means. */
+static int
+issue_choose(struct issue_work *work, struct err *err)
+{
+	const struct issue_conf *conf = &work->issue->conf;
+	const struct issue_request *request = &work->task->request;
+	const char *name = request->profile;
+
+	if (name[0] == '\0' && profile_pick(&work->csr, &name, err) != 0)
+		return -1;
+	work->profile = profiles_get(conf->profiles, name);
+	if (work->profile == NULL)
+		return err_set(err, FAIL_NOT_FOUND, "profile %s: there is none of this name", name);
+	if (!issue_kind_granted(work->profile->kind))
+		return err_set(err, FAIL_DENIED, "profile %s: made by the ceremony verbs only",
+		    work->profile->name);
+	if (caset_pick(conf->cas, request->ca, &work->ca, err) != 0)
+		return -1;
+	if (work->ca->root)
+		return err_set(err, FAIL_DENIED, "ca %s: a root signs in the ceremony verbs only",
+		    work->ca->name);
+	return 0;
+}
+
+/* Steps 1-3: what the request says and what the profile grants. No database, no token. */
+static int
+issue_read(struct issue_work *work, struct err *err)
+{
+	const struct issue_request *request = &work->task->request;
+	struct grant *grant = &work->grant;
+	char got[HOLDER_TEXT_LEN];
+	struct holder want = { .kind = HOLDER_DEVICE, .name_len = EUI64_LEN };
+	char wanted[HOLDER_TEXT_LEN];
+
+	if (csr_decode(request->csr.data, request->csr.len, &work->der, err) != 0 ||
+	    csr_parse(work->der.data, work->der.len, &work->csr, err) != 0 ||
+	    csr_check_pop(&work->csr, err) != 0 || issue_choose(work, err) != 0 ||
+	    profile_grant(work->profile, &work->csr, grant, err) != 0)
+		return -1;
+	memcpy(want.name, request->device.octets, EUI64_LEN);
+	if (request->by_device &&
+	    (grant->holder.kind != HOLDER_DEVICE || grant->holder.name_len != EUI64_LEN ||
+		memcmp(grant->holder.name, want.name, EUI64_LEN) != 0)) {
+		holder_text(&grant->holder, got);
+		holder_text(&want, wanted);
+		return err_set(err, FAIL_INVALID,
+		    "csr: RFC 4108 5: it is for %s, not for device %s", got, wanted);
+	}
+	ec_pub_hash(&grant->pub, work->key_hash);
+	return 0;
+}
+
+static int
+issue_judge(struct issue_work *work, struct store *store, time_t now, struct issue_verdict *verdict,
+    struct err *err)
+{
+	struct issue_ask ask = {
+		.cas = work->issue->conf.cas,
+		.ca = work->ca,
+		.profile = work->profile->name,
+		.grant = &work->grant,
+		.key_hash = work->key_hash,
+		.replace = work->task->request.replace,
+		.per_device = work->issue->conf.certificates_per_device,
+	};
+
+	return issue_rules(store, &ask, now, verdict, err);
+}
+
+/* 0 when the certificate id is none or revoked by now, else id. */
+static int
+issue_unrevoked(struct store *store, int64_t id, int64_t *out, struct err *err)
+{
+	struct store_cert row;
+
+	*out = 0;
+	if (id == 0)
+		return 0;
+	if (store_cert_get(store, id, &row, err) != 0)
+		return -1;
+	if (row.state != CERT_REVOKED)
+		*out = id;
+	return 0;
+}
+
+/* An earlier certificate is the answer. */
+static int
+issue_answer(
+    struct issue_work *work, struct store *store, const struct store_cert *cert, struct err *err)
+{
+	struct issue_result *result = &work->result;
+
+	if (issue_unrevoked(store, cert->replaces, &result->replaces, err) != 0)
+		return -1;
+	buf_reset(&result->der);
+	if (store_cert_der(store, cert->id, &result->der, err) != 0)
+		return -1;
+	result->existing = true;
+	result->id = cert->id;
+	result->serial = cert->serial;
+	result->state = cert->state;
+	result->holder = cert->holder;
+	memcpy(result->profile, cert->profile, sizeof(result->profile));
+	memcpy(result->ca, cert->ca_name, sizeof(result->ca));
+	return 0;
+}
+
+/* The new certificate is the answer. */
+static void
+issue_fill(struct issue_work *work, int64_t id, int64_t replaces)
+{
+	struct issue_result *result = &work->result;
+
+	result->existing = false;
+	result->id = id;
+	result->replaces = replaces;
+	result->serial = work->made.serial;
+	result->state = work->task->request.on_hold ? CERT_HOLD : CERT_VALID;
+	result->holder = work->grant.holder;
+	memcpy(result->profile, work->profile->name, sizeof(result->profile));
+	memcpy(result->ca, work->ca->name, sizeof(result->ca));
+	buf_reset(&result->der);
+	buf_add(&result->der, work->made.der.data, work->made.der.len);
+}
+
+/* Step 5, in the transaction: the rules again, then the rows. */
+static int
+issue_apply(struct commit_job *job, struct store *store, struct err *err)
+{
+	struct issue_work *work = (struct issue_work *)job;
+	struct issue_verdict verdict;
+	struct store_actor actor;
+	struct store_new_cert row;
+	int64_t id;
+
+	work->serial_taken = false;
+	work->recorded = 0;
+	if (record_actor(store, work->task->request.uid, NULL, &actor, err) != 0 ||
+	    issue_judge(work, store, actor.now, &verdict, err) != 0)
+		return -1;
+	/* Another process's or an earlier job's certificate of this key: that one is the answer;
+	 * the signature made here never leaves. */
+	if (verdict.existing)
+		return issue_answer(work, store, &verdict.cert, err);
+	row = (struct store_new_cert){
+		.ca = work->ca->id,
+		.serial = work->made.serial,
+		.profile = work->profile->name,
+		.holder = work->grant.holder,
+		.use = work->grant.use,
+		.not_before = work->made.not_before,
+		.not_after = work->made.not_after,
+		.on_hold = work->task->request.on_hold,
+		.replaces = verdict.replaces,
+		.der = buf_span(&work->made.der),
+	};
+	memcpy(row.key_hash, work->key_hash, SHA256_LEN);
+	if (store_cert_add(store, &actor, &row, &id, &work->serial_taken, err) != 0)
+		return -1;
+	work->recorded = actor.now;
+	issue_fill(work, id, verdict.replaces);
+	fault_point("issue.applied");
+	return 0;
+}
+
+/* Step 6, after COMMIT or a refusal. */
+static void
+issue_committed(struct commit_job *job, const struct err *err)
+{
+	struct issue_work *work = (struct issue_work *)job;
+	struct issue *issue = work->issue;
+
+	if (err != NULL && work->serial_taken && work->tries < ISSUE_SERIAL_TRIES) {
+		issue->conf.requeue(work->task, issue->conf.requeue_ctx);
+		return;
+	}
+	if (err == NULL && work->recorded != 0) {
+		timeguard_note(issue->conf.guard, work->recorded);
+		fault_point("issue.committed");
+	}
+	issue_end(work, err);
+}
+
+static struct issue_work *
+issue_work_new(struct issue *issue, struct issue_task *task)
+{
+	struct issue_work *work = mem_alloc(sizeof(*work));
+
+	work->job.lane = COMMIT_OTHER;
+	work->job.apply = issue_apply;
+	work->job.done = issue_committed;
+	work->issue = issue;
+	work->task = task;
+	task->work = work;
+	return work;
+}
+
+/* Step 4: rules before the token is troubled, then the signed bytes. *existing: nothing to sign. */
+static int
+issue_sign(struct issue_work *work, struct store *reader, bool *existing, struct err *err)
+{
+	const struct issue_conf *conf = &work->issue->conf;
+	struct issue_verdict verdict;
+	time_t now;
+
+	if (issue_judge(work, reader, timeguard_record(conf->guard), &verdict, err) != 0)
+		return -1;
+	*existing = verdict.existing;
+	if (verdict.existing)
+		return issue_answer(work, reader, &verdict.cert, err);
+	fault_point("issue.checked");
+	if (timeguard_now(conf->guard, &now, err) != 0)
+		return -1;
+	work->tries++;
+	if (issue_make(work->ca, work->profile, &work->grant, now, conf->draw, &work->made, err) !=
+	    0)
+		return -1;
+	fault_point("issue.signed");
+	return 0;
+}
+
+void
+issue_run(struct issue *issue, struct issue_task *task, struct store *reader)
+{
+	struct issue_work *work = task->work;
+	bool existing = false;
+	struct err err;
+
+	if (work == NULL) {
+		work = issue_work_new(issue, task);
+		if (issue_read(work, &err) != 0) {
+			issue_end(work, &err);
+			return;
+		}
+	}
+	if (!work->holds && !issue_enter(issue, work))
+		return;
+	if (issue_sign(work, reader, &existing, &err) != 0) {
+		issue_end(work, &err);
+		return;
+	}
+	if (existing) {
+		issue_end(work, NULL);
+		return;
+	}
+	if (committer_put(issue->conf.committer, &work->job, &err) != 0)
+		issue_end(work, &err);
+}

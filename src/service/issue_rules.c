@@ -1,0 +1,265 @@
+/*
+ * Identity rules: one key for one holder and usage, the same answer to a retry, one certificate a
+ * device and profile. The database holds them a second time in its triggers; here they are for a
+ * good message, and to spare the token. Nothing is written here.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "issue_rules.h"
+#include "smki/mem.h"
+
+/* Rows read at first, and at most: more than a device may ever have (smki.conf [issue]). */
+#define RULES_ROWS_FIRST 32
+#define RULES_ROWS_MAX 16384
+
+struct rules_rows {
+	struct store_cert *row;
+	size_t n;
+};
+
+static int
+rules_read(struct store *store, const struct issue_ask *ask, bool by_key, struct rules_rows *out,
+    struct err *err)
+{
+	const struct holder *holder = &ask->grant->holder;
+	struct err why;
+	size_t cap = RULES_ROWS_FIRST;
+	int r;
+
+	for (;;) {
+		out->row = mem_resize(out->row, cap, sizeof(*out->row));
+		if (by_key)
+			r = store_certs_by_key(store, ask->key_hash, out->row, cap, &out->n, &why);
+		else
+			r = store_certs_by_holder(store, holder->kind, holder->name,
+			    holder->name_len, out->row, cap, &out->n, &why);
+		if (r == 0)
+			return 0;
+		if (why.code != FAIL_LIMIT || cap >= RULES_ROWS_MAX)
+			break;
+		cap *= 4;
+	}
+	*err = why;
+	return -1;
+}
+
+static int
+rules_same_holder(const struct holder *a, const struct holder *b)
+{
+	return a->kind == b->kind && a->name_len == b->name_len &&
+	       memcmp(a->name, b->name, a->name_len) == 0 && strcmp(a->hw_type, b->hw_type) == 0;
+}
+
+/* The CA's own certificate and those above it: recorded, valid, begun and not ended. */
+static int
+rules_ca(struct store *store, const struct issue_ask *ask, time_t now, struct err *err)
+{
+	const struct ca *ca = ask->ca;
+	struct store_cert row;
+
+	for (size_t depth = 0; ca != NULL && depth < STORE_CAS_MAX; depth++) {
+		if (now < ca->cert.not_before || now > ca->cert.not_after)
+			return err_set(err, FAIL_DENIED,
+			    "ca %s: RFC 5280 4.1.2.5: its own certificate %s; it issues nothing",
+			    ca->name, now > ca->cert.not_after ? "has ended" : "has not begun");
+		if (store_cert_find(store, ca->parent, &ca->cert.serial, &row, err) != 0)
+			return err_prefix(err, "ca %s: its own certificate", ca->name);
+		if (row.state != CERT_VALID)
+			return err_set(err, FAIL_DENIED,
+			    "ca %s: its own certificate is %s; it issues nothing", ca->name,
+			    row.state == CERT_HOLD ? "on hold" : "revoked");
+		if (ca->root)
+			return 0;
+		ca = caset_by_id(ask->cas, ca->parent);
+	}
+	return err_set(err, FAIL_INTERNAL, "ca %s: no root above it", ask->ca->name);
+}
+
+/* One key, one holder and usage, for ever; a compromised key nowhere. */
+static int
+rules_key(const struct issue_ask *ask, const struct rules_rows *rows, struct err *err)
+{
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct store_cert *row = &rows->row[i];
+
+		if (row->state == CERT_REVOKED && row->reason == REASON_KEY_COMPROMISE)
+			return err_set(err, FAIL_CONFLICT,
+			    "key: is blocked: a certificate of it was revoked as compromised");
+		if (row->use != ask->grant->use)
+			return err_set(
+			    err, FAIL_CONFLICT, "key: is certified for another usage already");
+		if (!rules_same_holder(&row->holder, &ask->grant->holder))
+			return err_set(
+			    err, FAIL_CONFLICT, "key: is certified for another holder already");
+	}
+	return 0;
+}
+
+/* Newest certificate of this key, profile and CA. */
+static const struct store_cert *
+rules_mine(const struct issue_ask *ask, const struct rules_rows *rows)
+{
+	const struct store_cert *mine = NULL;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct store_cert *row = &rows->row[i];
+
+		if (row->ca == ask->ca->id && strcmp(row->profile, ask->profile) == 0 &&
+		    (mine == NULL || row->id > mine->id))
+			mine = row;
+	}
+	return mine;
+}
+
+/* Retry: the same certificate again, or a new one that follows it near its end. */
+static int
+rules_retry(
+    const struct store_cert *mine, time_t now, struct issue_verdict *verdict, struct err *err)
+{
+	char serial[SERIAL_TEXT_LEN];
+	int64_t left = (int64_t)mine->not_after - now, life = mine->not_after - mine->not_before;
+
+	serial_text(&mine->serial, serial);
+	switch (mine->state) {
+	case CERT_REVOKED:
+		return err_set(err, FAIL_CONFLICT,
+		    "key: its certificate %s is revoked; make a new key", serial);
+	case CERT_HOLD:
+		/* A hold is not left behind by asking for a newer certificate. */
+		if (left < 0)
+			return err_set(err, FAIL_CONFLICT,
+			    "key: its certificate %s has ended on hold; reactivate or revoke it",
+			    serial);
+		verdict->existing = true;
+		break;
+	case CERT_VALID:
+		verdict->existing = left > life / 3;
+		break;
+	}
+	if (verdict->existing)
+		verdict->cert = *mine;
+	else
+		verdict->replaces = mine->id;
+	return 0;
+}
+
+static int
+rules_hw_type(struct store *store, const struct holder *holder, const char *device, struct err *err)
+{
+	struct holder known;
+	struct err why;
+
+	if (store_holder_get(store, holder->kind, holder->name, holder->name_len, &known, &why) !=
+	    0) {
+		if (why.code == FAIL_NOT_FOUND)
+			return 0;
+		*err = why;
+		return -1;
+	}
+	if (strcmp(known.hw_type, holder->hw_type) != 0)
+		return err_set(err, FAIL_CONFLICT,
+		    "device %s: RFC 4108 5: hwType %s is not the registered %s", device,
+		    holder->hw_type, known.hw_type);
+	return 0;
+}
+
+static int
+rules_device(struct store *store, const struct issue_ask *ask, const struct store_cert *mine,
+    time_t now, struct issue_verdict *verdict, struct err *err)
+{
+	const struct store_cert *other = NULL;
+	struct rules_rows rows = { 0 };
+	char device[HOLDER_TEXT_LEN], serial[SERIAL_TEXT_LEN];
+	int r = -1;
+
+	holder_text(&ask->grant->holder, device);
+	if (rules_hw_type(store, &ask->grant->holder, device, err) != 0 ||
+	    rules_read(store, ask, false, &rows, err) != 0)
+		goto out;
+	if (ask->per_device > 0 && rows.n >= (size_t)ask->per_device) {
+		err_set(err, FAIL_CONFLICT,
+		    "device %s: has all the %ld certificates it may ever have", device,
+		    ask->per_device);
+		goto out;
+	}
+	for (size_t i = 0; i < rows.n; i++) {
+		const struct store_cert *row = &rows.row[i];
+
+		/* What a certificate of this same key followed stays behind it. */
+		if (mine != NULL && row->id <= mine->id)
+			continue;
+		if (strcmp(row->profile, ask->profile) == 0 && row->state != CERT_REVOKED &&
+		    row->not_after >= now && (other == NULL || row->id > other->id))
+			other = row;
+	}
+	if (other != NULL) {
+		serial_text(&other->serial, serial);
+		if (!ask->replace) {
+			err_set(err, FAIL_CONFLICT,
+			    "device %s: has an unrevoked certificate of profile %s (%s); another "
+			    "key needs --replace",
+			    device, ask->profile, serial);
+			goto out;
+		}
+		verdict->replaces = other->id;
+	}
+	r = 0;
+out:
+	free(rows.row);
+	return r;
+}
+
+int
+issue_rules(struct store *store, const struct issue_ask *ask, time_t now, struct issue_verdict *out,
+    struct err *err)
+{
+	struct issue_verdict verdict = { 0 };
+	const struct store_cert *mine;
+	struct rules_rows rows = { 0 };
+	int r = -1;
+
+	if (rules_ca(store, ask, now, err) != 0 || rules_read(store, ask, true, &rows, err) != 0 ||
+	    rules_key(ask, &rows, err) != 0)
+		goto out;
+	mine = rules_mine(ask, &rows);
+	if (mine != NULL && rules_retry(mine, now, &verdict, err) != 0)
+		goto out;
+	if (!verdict.existing && ask->grant->holder.kind == HOLDER_DEVICE &&
+	    rules_device(store, ask, mine, now, &verdict, err) != 0)
+		goto out;
+	*out = verdict;
+	r = 0;
+out:
+	free(rows.row);
+	return r;
+}
+
+int
+issue_make(const struct ca *ca, const struct profile *profile, const struct grant *grant,
+    time_t now, int (*draw)(uint8_t *out, size_t n), struct issue_made *out, struct err *err)
+{
+	struct issue_made made = { 0 };
+	struct buf tbs = { 0 };
+	int r = -1;
+
+	if (!ca->has_key) {
+		err_set(err, FAIL_UNAVAILABLE, "ca %s: its key is not here", ca->name);
+		goto out;
+	}
+	if (cert_serial(profile->serial_octets, draw, &made.serial, err) != 0 ||
+	    cert_validity(profile, &ca->issuer, now, &made.not_before, &made.not_after, err) != 0 ||
+	    cert_build_tbs(profile, &ca->issuer, grant, &made.serial, made.not_before,
+		made.not_after, &tbs, err) != 0 ||
+	    sign_wrap(&ca->signer, tbs.data, tbs.len, &made.der, err) != 0)
+		goto out;
+	buf_free(&out->der);
+	*out = made;
+	made.der = (struct buf){ 0 };
+	r = 0;
+out:
+	buf_free(&made.der);
+	buf_free(&tbs);
+	return r;
+}

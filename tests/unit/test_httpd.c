@@ -1,0 +1,268 @@
+/*
+ * What stands under the routes of smki-httpd: HTTP's small rules, the threads that answer, and
+ * listening addresses.
+ */
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "httpd.h"
+#include "listen.h"
+#include "smki/clock.h"
+#include "smki/mem.h"
+#include "test.h"
+#include "workers.h"
+
+/* ---- HTTP's small rules ---- */
+
+static void
+test_date(void)
+{
+	static const struct {
+		const char *text;
+		int rc;
+		time_t t;
+	} cases[] = {
+		{ "Sun, 06 Nov 1994 08:49:37 GMT", 0, 784111777 },
+		{ "Thu, 01 Jan 1970 00:00:00 GMT", 0, 0 },
+		{ "Fri, 31 Dec 9999 23:59:59 GMT", 0, 253402300799 },
+		{ "Tue, 29 Feb 2028 12:00:00 GMT", 0, 1835438400 },
+		{ "Mon, 06 Nov 1994 08:49:37 GMT", -1, 0 },
+		{ "Sun, 06 Nov 1994 08:49:37 UTC", -1, 0 },
+		{ "Sun, 06 Nov 1994 08:49:60 GMT", -1, 0 },
+		{ "Sun, 06 Nov 1994 08:49:37 GMT ", -1, 0 },
+		{ "Sunday, 06-Nov-94 08:49:37 GMT", -1, 0 },
+		{ "Sun, 06 Nox 1994 08:49:37 GMT", -1, 0 },
+		{ "Thu, 30 Feb 2028 12:00:00 GMT", -1, 0 },
+		{ "", -1, 0 },
+	};
+	char text[HTTP_DATE_LEN];
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		time_t t = -7;
+
+		CHECK_ROW(cases[i].text, http_date_parse(cases[i].text, &t) == cases[i].rc);
+		CHECK_ROW(cases[i].text, t == (cases[i].rc == 0 ? cases[i].t : -7));
+		http_date(cases[i].t, text);
+		CHECK_ROW(cases[i].text, cases[i].rc != 0 || strcmp(text, cases[i].text) == 0);
+	}
+}
+
+static void
+test_validate(void)
+{
+	/* modified 06 Nov 1994 08:49:37, now 100 s later */
+	static const struct {
+		const char *name;
+		enum http_method method;
+		const char *match, *since;
+		long expires; /* after now */
+		int fresh;
+		const char *cache;
+	} cases[] = {
+		{ "no validator", HTTP_GET, NULL, NULL, 3600, 0, "max-age=900" },
+		{ "short life", HTTP_GET, NULL, NULL, 60, 0, "max-age=60" },
+		{ "ended", HTTP_GET, NULL, NULL, -5, 0, "max-age=0" },
+		{ "tag", HTTP_GET, "\"abc\"", NULL, 60, 1, "max-age=60" },
+		{ "weak tag", HTTP_HEAD, "W/\"abc\"", NULL, 60, 1, "max-age=60" },
+		{ "any tag", HTTP_GET, "*", NULL, 60, 1, "max-age=60" },
+		{ "in a list", HTTP_GET, "\"x\", \"abc\"", NULL, 60, 1, "max-age=60" },
+		{ "longer tag", HTTP_GET, "\"abcd\"", NULL, 60, 0, "max-age=60" },
+		{ "shorter tag", HTTP_GET, "\"ab\"", NULL, 60, 0, "max-age=60" },
+		{ "open quote", HTTP_GET, "\"abc", NULL, 60, 0, "max-age=60" },
+		{ "no quotes", HTTP_GET, "abc", NULL, 60, 0, "max-age=60" },
+		{ "empty", HTTP_GET, "", NULL, 60, 0, "max-age=60" },
+		{ "tag of a POST", HTTP_POST, "\"abc\"", NULL, 60, 0, "max-age=60" },
+		{ "same date", HTTP_GET, NULL, "Sun, 06 Nov 1994 08:49:37 GMT", 60, 1,
+		    "max-age=60" },
+		{ "earlier date", HTTP_GET, NULL, "Sun, 06 Nov 1994 08:49:36 GMT", 60, 0,
+		    "max-age=60" },
+		{ "date to come", HTTP_GET, NULL, "Sun, 06 Nov 1994 08:59:37 GMT", 60, 0,
+		    "max-age=60" },
+		{ "no date", HTTP_GET, NULL, "yesterday", 60, 0, "max-age=60" },
+		{ "tag before date", HTTP_GET, "\"x\"", "Sun, 06 Nov 1994 08:49:37 GMT", 60, 0,
+		    "max-age=60" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct http_request request = { .method = cases[i].method,
+			.if_none_match = cases[i].match,
+			.if_modified_since = cases[i].since };
+		struct http_validity v = { "abc", 784111777, 0, 784111777 + 100 };
+		struct http_response response;
+		char cache[128];
+
+		http_response_init(&response);
+		v.expires = v.now + cases[i].expires;
+		http_validate(&request, &v, &response);
+		CHECK_ROW(cases[i].name, response.status == (cases[i].fresh ? 304 : 200));
+		snprintf(cache, sizeof(cache), "%s, public, no-transform, must-revalidate",
+		    cases[i].cache);
+		CHECK_STR(http_header_get(&response, "Cache-Control"), cache);
+		CHECK_STR(http_header_get(&response, "etag"), "\"abc\"");
+		CHECK_STR(
+		    http_header_get(&response, "Last-Modified"), "Sun, 06 Nov 1994 08:49:37 GMT");
+		http_response_free(&response);
+	}
+}
+
+static void
+test_problem(void)
+{
+	struct http_response response;
+
+	http_response_init(&response);
+	http_fail(&response, FAIL_UNAVAILABLE, "crl: cannot be served now");
+	CU_ASSERT_EQUAL(response.status, 503);
+	CHECK_STR(http_header_get(&response, "Content-Type"), "application/problem+json");
+	CHECK(http_header_get(&response, "Retry-After") != NULL);
+	CHECK_STR(buf_text(&response.body),
+	    "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+	    "\"detail\":\"crl: cannot be served now\"}\n");
+	http_response_free(&response);
+	http_fail(&response, FAIL_NOT_FOUND, "x");
+	CHECK(http_header_get(&response, "Retry-After") == NULL);
+	http_response_free(&response);
+}
+
+/* ---- threads ---- */
+
+struct gate {
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	bool open;
+	unsigned entered, done;
+};
+
+static struct gate gate = { .lock = PTHREAD_MUTEX_INITIALIZER, .moved = PTHREAD_COND_INITIALIZER };
+
+static void
+gate_route(struct route_ctx *c, const struct http_request *request, const char *rest,
+    struct http_response *response)
+{
+	pthread_mutex_lock(&gate.lock);
+	gate.entered++;
+	pthread_cond_broadcast(&gate.moved);
+	while (!gate.open)
+		pthread_cond_wait(&gate.moved, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+	response->status = 200;
+}
+
+static void
+gate_done(struct work *work)
+{
+	pthread_mutex_lock(&gate.lock);
+	gate.done++;
+	pthread_cond_broadcast(&gate.moved);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+static void
+gate_wait(const unsigned *what, unsigned n)
+{
+	pthread_mutex_lock(&gate.lock);
+	while (*what < n)
+		pthread_cond_wait(&gate.moved, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+}
+
+static void
+test_workers(void)
+{
+	static const struct route route = { .path = "/gate", .fn = gate_route };
+	static const struct home nowhere = { .dir = "/nonexistent" };
+	struct work work[4] = { 0 };
+	struct httpd *httpd = httpd_new(&nowhere);
+	struct workers *workers = workers_new(httpd, 1, 2);
+
+	for (size_t i = 0; i < ARRAY_LEN(work); i++) {
+		http_response_init(&work[i].response);
+		work[i].route = &route;
+		work[i].done = gate_done;
+		work[i].deadline_ms = clock_mono_ms() + 3600000;
+	}
+	/* The third is put in too late to be begun. */
+	work[2].deadline_ms = 0;
+	CHECK(workers_put(workers, &work[0]) == 0);
+	gate_wait(&gate.entered, 1);
+	CHECK(workers_put(workers, &work[1]) == 0);
+	CHECK(workers_put(workers, &work[2]) == 0);
+	CHECK(workers_put(workers, &work[3]) == -1);
+	pthread_mutex_lock(&gate.lock);
+	gate.open = true;
+	pthread_cond_broadcast(&gate.moved);
+	pthread_mutex_unlock(&gate.lock);
+	gate_wait(&gate.done, 3);
+	CU_ASSERT_EQUAL(work[0].response.status, 200);
+	CU_ASSERT_EQUAL(work[1].response.status, 200);
+	CU_ASSERT_EQUAL(work[2].response.status, 503);
+	CHECK(workers_put(workers, &work[3]) == 0);
+	gate_wait(&gate.done, 4);
+	CHECK(workers_stop(workers, 10000) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(work); i++)
+		http_response_free(&work[i].response);
+	httpd_free(httpd);
+}
+
+/* ---- addresses ---- */
+
+static void
+test_listen(void)
+{
+	static const char *const bad[] = { "", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
+		"127.0.0.1:x", "localhost:80", "[::1]", "[::1:80", "::1:80", "[]:80",
+		"127.0.0.1:-1" };
+	static const struct {
+		int family;
+		const char *address;
+		bool loopback;
+	} cases[] = {
+		{ AF_INET, "127.0.0.1", true },
+		{ AF_INET, "127.255.0.9", true },
+		{ AF_INET, "128.0.0.1", false },
+		{ AF_INET, "10.127.0.1", false },
+		{ AF_INET6, "::1", true },
+		{ AF_INET6, "::2", false },
+		{ AF_INET6, "::ffff:127.0.0.1", true },
+		{ AF_INET6, "::ffff:10.0.0.1", false },
+	};
+	char real[LISTEN_TEXT_MAX] = "";
+	struct err err;
+	int fd = -1;
+
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		CHECK_ROW(
+		    bad[i], listen_open(bad[i], &fd, real, &err) == -1 && err.code == FAIL_INVALID);
+	CHECK(listen_open("127.0.0.1:0", &fd, real, &err) == 0);
+	CHECK(strncmp(real, "127.0.0.1:", 10) == 0 && atoi(real + 10) > 0);
+	{
+		int second = -1;
+
+		CHECK(listen_open(real, &second, real, &err) == -1 && err.code == FAIL_UNAVAILABLE);
+	}
+	close(fd);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct sockaddr_in v4 = { .sin_family = AF_INET };
+		struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+		const void *a = cases[i].family == AF_INET ? (void *)&v4 : (void *)&v6;
+
+		require(inet_pton(cases[i].family, cases[i].address,
+			    cases[i].family == AF_INET ? (void *)&v4.sin_addr
+						       : (void *)&v6.sin6_addr) == 1);
+		CHECK_ROW(cases[i].address, listen_is_loopback(a) == cases[i].loopback);
+	}
+	CHECK(!listen_is_loopback(NULL));
+}
+
+static const struct test_case cases[] = {
+	{ "dates", test_date },
+	{ "validators", test_validate },
+	{ "error bodies", test_problem },
+	{ "workers", test_workers },
+	{ "addresses", test_listen },
+};
+
+TEST_MAIN("httpd", cases)
