@@ -1,0 +1,76 @@
+/*
+ * What the verbs of the command share.
+ */
+#ifndef CLI_H
+#define CLI_H
+
+#include "smki/admin.h"
+#include "smki/home.h"
+
+/* How long the command waits for one answer of smkid, in milliseconds. */
+#define CLI_WAIT_MS 120000
+
+struct cli {
+	char dir[HOME_PATH_MAX];
+	bool json;
+	int fd; /* -1 = not connected */
+	uint32_t id;
+};
+
+/* One verb: usage is what stands behind its name. run returns an exit status. */
+struct verb {
+	const char *name;
+	const char *usage;
+	const char *help;
+	int (*run)(struct cli *cli, int argc, char **argv);
+};
+
+int init_verb(struct cli *cli, int argc, char **argv);
+int run_verb(struct cli *cli, int argc, char **argv);
+int status_verb(struct cli *cli, int argc, char **argv);
+int issue_verb(struct cli *cli, int argc, char **argv);
+int state_hold_verb(struct cli *cli, int argc, char **argv);
+int state_reactivate_verb(struct cli *cli, int argc, char **argv);
+int state_revoke_verb(struct cli *cli, int argc, char **argv);
+int state_ca_revoke(struct cli *cli, int argc, char **argv);
+int show_verb(struct cli *cli, int argc, char **argv);
+int list_verb(struct cli *cli, int argc, char **argv);
+int crl_verb(struct cli *cli, int argc, char **argv);
+int ca_verb(struct cli *cli, int argc, char **argv);
+int profile_verb(struct cli *cli, int argc, char **argv);
+int clock_verb(struct cli *cli, int argc, char **argv);
+
+/* Usage of a verb to stderr; returns EXIT_USAGE_. */
+int cli_usage(const char *verb);
+/* "smki: msg" to stderr; returns the exit status of err. */
+int cli_fail(const struct err *err);
+
+/*
+ * Ask smkid. msg was started by client_start. reply is called for each message of the answer,
+ * whole payload in *in; it may be NULL when the answer is empty. Connects at first use.
+ */
+void client_start(struct cli *cli, struct buf *msg, enum admin_op op);
+int client_call(struct cli *cli, const struct buf *msg,
+    int (*reply)(void *ctx, struct wire_in *in, struct err *err), void *ctx,
+    struct err *err) MUST_USE;
+void client_close(struct cli *cli);
+
+/* One certificate: a line of a table, or a JSON object without its end (json_end closes it). */
+void output_cert(const struct cli *cli, const struct store_cert *cert);
+void output_cert_head(const struct cli *cli);
+/* JSON members to stdout; the first one of an object passes first = 1. */
+void json_str(const char *key, const char *value, int first);
+void json_int(const char *key, long long value, int first);
+void json_time(const char *key, time_t value, int first);
+void json_cert_members(const struct store_cert *cert);
+
+/* A CRL's row: a line, or JSON members (first of an object). */
+void output_crl(const struct cli *cli, const struct store_crl *crl);
+
+/* Text to stdout or, with a path, durably into a file (0644). */
+int output_write(const char *path, const void *data, size_t len, struct err *err) MUST_USE;
+
+/* PEM or DER certificate file to DER. */
+int output_read_cert(const char *path, struct buf *der, struct err *err) MUST_USE;
+
+#endif

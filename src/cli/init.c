@@ -1,0 +1,177 @@
+/*
+ * smki init: options to struct setup.
+ */
+#include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "smki/mem.h"
+#include "smki/setup.h"
+
+#define INIT_HTTP_DEFAULT "127.0.0.1:8080"
+
+static bool init_quiet;
+
+static void
+init_progress(const char *line)
+{
+	if (!init_quiet)
+		puts(line);
+}
+
+/* URI for all three tokens, or ROLE=URI for one. "softhsm" is the default. */
+static int
+init_token(struct setup *setup, const char *value, struct err *err)
+{
+	static const char *const role[SETUP_TOKENS] = { "root=", "issuing=", "ocsp=" };
+
+	for (int i = 0; i < SETUP_TOKENS; i++)
+		if (strncmp(value, role[i], strlen(role[i])) == 0) {
+			value += strlen(role[i]);
+			setup->token_uri[i] = strcmp(value, "softhsm") == 0 ? NULL : value;
+			return 0;
+		}
+	if (strcmp(value, "softhsm") != 0 && strncmp(value, "pkcs11:", 7) != 0)
+		return err_set(err, FAIL_INVALID,
+		    "token: RFC 7512 2.3: \"%s\" is neither softhsm nor a pkcs11: URI", value);
+	for (int i = 0; i < SETUP_TOKENS; i++)
+		setup->token_uri[i] = strcmp(value, "softhsm") == 0 ? NULL : value;
+	return 0;
+}
+
+static int
+init_user(const char *name, uid_t *uid, gid_t *gid, struct err *err)
+{
+	const struct passwd *p = getpwnam(name);
+
+	if (p == NULL)
+		return err_set(err, FAIL_INVALID, "owner: there is no user \"%s\"", name);
+	*uid = p->pw_uid;
+	*gid = p->pw_gid;
+	return 0;
+}
+
+static int
+init_owner(struct setup *setup, const char *value, struct err *err)
+{
+	char *names = mem_str(value), *colon = strchr(names, ':');
+	int r = -1;
+
+	if (geteuid() != 0) {
+		err_set(err, FAIL_DENIED, "owner: only root can give files away");
+		goto out;
+	}
+	if (colon == NULL) {
+		err_set(err, FAIL_INVALID, "owner: \"%s\" is not CA_USER:HTTP_USER", value);
+		goto out;
+	}
+	*colon = 0;
+	if (init_user(names, &setup->ca_uid, &setup->ca_gid, err) == 0 &&
+	    init_user(colon + 1, &setup->http_uid, &setup->http_gid, err) == 0)
+		r = 0;
+out:
+	free(names);
+	return r;
+}
+
+/* http://host[:port][/path], no white space, no final '/'. */
+static int
+init_url(const char *value, struct err *err)
+{
+	size_t len = strlen(value);
+
+	if (strncmp(value, "http://", 7) != 0 || len == 7 || value[7] == '/' ||
+	    len >= URI_MAX - 64 || value[len - 1] == '/' ||
+	    strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+			  "-._~:/[]@") != len)
+		return err_set(err, FAIL_INVALID,
+		    "url: RFC 5280 4.2.1.13: \"%.80s\" is no http:// URI without a final '/'",
+		    value);
+	return 0;
+}
+
+static int
+init_options(int argc, char **argv, struct setup *setup, struct err *err)
+{
+	static const struct option options[] = {
+		{ "token", required_argument, NULL, 't' },
+		{ "url", required_argument, NULL, 'u' },
+		{ "name", required_argument, NULL, 'n' },
+		{ "http", required_argument, NULL, 'h' },
+		{ "policies", required_argument, NULL, 'p' },
+		{ "owner", required_argument, NULL, 'o' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 't':
+			if (init_token(setup, optarg, err) != 0)
+				return -1;
+			break;
+		case 'u':
+			if (init_url(optarg, err) != 0)
+				return -1;
+			setup->url = optarg;
+			break;
+		case 'n':
+			if (setup->n_names == SETUP_NAMES_MAX)
+				return err_set(
+				    err, FAIL_INVALID, "name: over %d host names", SETUP_NAMES_MAX);
+			setup->names[setup->n_names++] = optarg;
+			break;
+		case 'h':
+			if (home_listen_check(optarg, err) != 0)
+				return -1;
+			setup->http = optarg;
+			break;
+		case 'p':
+			setup->policies = optarg;
+			break;
+		case 'o':
+			if (init_owner(setup, optarg, err) != 0)
+				return -1;
+			break;
+		default:
+			exit(cli_usage("init"));
+		}
+	}
+	if (optind != argc)
+		exit(cli_usage("init"));
+	if (setup->n_names == 0)
+		setup->names[setup->n_names++] = "localhost";
+	return 0;
+}
+
+int
+init_verb(struct cli *cli, int argc, char **argv)
+{
+	struct setup setup = {
+		.dir = cli->dir,
+		.http = INIT_HTTP_DEFAULT,
+		.ca_uid = (uid_t)-1,
+		.http_uid = (uid_t)-1,
+		.ca_gid = (gid_t)-1,
+		.http_gid = (gid_t)-1,
+		.progress = init_progress,
+	};
+	struct err err;
+
+	init_quiet = cli->json;
+	if (init_options(argc, argv, &setup, &err) != 0 || setup_run(&setup, &err) != 0)
+		return cli_fail(&err);
+	if (cli->json) {
+		putchar('{');
+		json_str("home", cli->dir, 1);
+		puts("}");
+	} else {
+		printf("home %s is ready; start it with: smki --home %s run\n", cli->dir, cli->dir);
+	}
+	return EXIT_DONE;
+}

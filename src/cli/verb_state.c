@@ -1,0 +1,277 @@
+/*
+ * smki hold, reactivate, revoke: each object on its own, one result line each.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+#include "smki/mem.h"
+
+/* Longest line of a --from file with its NUL. */
+#define STATE_LINE_MAX 256
+
+struct state_run {
+	struct cli *cli;
+	const char *verb;
+	enum admin_op op;
+	struct status_request request; /* all but the serial */
+	int status;		       /* first failure's exit status */
+};
+
+/* Certificates found for --device. */
+struct state_found {
+	size_t n;
+	struct store_cert cert[ADMIN_FOUND_MAX];
+};
+
+static int
+state_reply(void *ctx, struct wire_in *in, struct err *err)
+{
+	return admin_changed_get(in, ctx, err);
+}
+
+static void
+state_failed(struct state_run *run, const char *name, const struct err *err)
+{
+	int status = err_exit_status(err->code);
+
+	if (run->cli->json) {
+		putchar('{');
+		json_str("serial", name, 1);
+		json_str("error", err->msg, 0);
+		json_str("code", err_code_str(err->code), 0);
+		puts("}");
+	}
+	fprintf(stderr, "smki: %s: %s\n", name, err->msg);
+	if (run->status == EXIT_DONE)
+		run->status = status;
+}
+
+static void
+state_one(struct state_run *run, const struct serial *serial)
+{
+	struct status_result *result = mem_alloc(sizeof *result);
+	char name[SERIAL_TEXT_LEN];
+	struct buf msg = { 0 };
+	struct err err;
+
+	serial_text(serial, name);
+	run->request.serial = *serial;
+	client_start(run->cli, &msg, run->op);
+	admin_change_put(&msg, &run->request);
+	if (client_call(run->cli, &msg, state_reply, result, &err) != 0) {
+		state_failed(run, name, &err);
+	} else if (run->cli->json) {
+		putchar('{');
+		json_cert_members(&result->cert);
+		printf(",\"already\":%s}\n", result->already ? "true" : "false");
+	} else {
+		printf("%s %s%s%s%s\n", name, result->already ? "already " : "",
+		    state_str(result->cert.state), result->cert.state == CERT_REVOKED ? " " : "",
+		    result->cert.state == CERT_REVOKED ? reason_str(result->cert.reason) : "");
+	}
+	buf_free(&msg);
+	free(result);
+}
+
+static void
+state_text(struct state_run *run, const char *text)
+{
+	struct serial serial;
+	struct err err;
+
+	if (serial_parse(text, &serial, &err) != 0)
+		state_failed(run, text, &err);
+	else
+		state_one(run, &serial);
+}
+
+static int
+state_found_reply(void *ctx, struct wire_in *in, struct err *err)
+{
+	struct state_found *found = ctx;
+	struct admin_found *one = mem_alloc(sizeof *one);
+	int r = admin_found_get(in, one, err);
+
+	if (r == 0) {
+		require(found->n < ADMIN_FOUND_MAX);
+		found->cert[found->n++] = one->cert;
+		admin_found_free(one);
+	}
+	free(one);
+	return r;
+}
+
+/* A revoked certificate keeps its reason whatever is asked for its device. */
+static void
+state_device_again(struct state_run *run, const struct serial *serial)
+{
+	const struct change wanted = run->request.change;
+
+	run->request.change.reason = REASON_UNSPECIFIED;
+	run->request.change.invalid_since = 0;
+	state_one(run, serial);
+	run->request.change = wanted;
+}
+
+/* All certificates of a device that are not revoked; when all are, a revocation is a repeated
+ * one. */
+static void
+state_device(struct state_run *run, const struct eui64 *device, const char *name)
+{
+	struct state_found *found = mem_alloc(sizeof *found);
+	struct admin_find find = { .by_device = true, .device = *device };
+	struct buf msg = { 0 };
+	size_t live = 0;
+	struct err err;
+
+	snprintf(find.ca, sizeof find.ca, "%s", run->request.ca);
+	client_start(run->cli, &msg, ADMIN_SHOW);
+	admin_find_put(&msg, &find);
+	if (client_call(run->cli, &msg, state_found_reply, found, &err) != 0) {
+		state_failed(run, name, &err);
+		goto out;
+	}
+	for (size_t i = 0; i < found->n; i++)
+		if (found->cert[i].state != CERT_REVOKED) {
+			state_one(run, &found->cert[i].serial);
+			live++;
+		}
+	if (live == 0 && run->request.change.action != ACTION_REVOKE) {
+		err_set(&err, FAIL_CONFLICT, "device: all of its certificates are revoked");
+		state_failed(run, name, &err);
+	}
+	for (size_t i = 0; live == 0 && run->request.change.action == ACTION_REVOKE && i < found->n;
+	     i++)
+		state_device_again(run, &found->cert[i].serial);
+out:
+	buf_free(&msg);
+	free(found);
+}
+
+/* One serial a line; empty lines and lines that begin with '#' are skipped. */
+static int
+state_from(struct state_run *run, const char *path, struct err *err)
+{
+	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
+	char line[STATE_LINE_MAX];
+	unsigned number = 0;
+	int r = 0;
+
+	if (in == NULL)
+		return err_sys(err, errno == ENOENT ? FAIL_NOT_FOUND : FAIL_DENIED,
+		    "%s: cannot be read", path);
+	while (fgets(line, sizeof line, in) != NULL) {
+		size_t len = strlen(line);
+
+		number++;
+		if (len + 1 == sizeof line && line[len - 1] != '\n') {
+			r = err_set(err, FAIL_INVALID, "%s:%u: line is over %d octets", path,
+			    number, STATE_LINE_MAX - 2);
+			break;
+		}
+		while (len > 0 && isspace((unsigned char)line[len - 1]))
+			line[--len] = 0;
+		if (len != 0 && line[0] != '#')
+			state_text(run, line);
+	}
+	if (r == 0 && ferror(in))
+		r = err_sys(err, FAIL_UNAVAILABLE, "%s: cannot be read", path);
+	if (in != stdin)
+		fclose(in);
+	return r;
+}
+
+static int
+state_change(struct cli *cli, int argc, char **argv, const char *verb, enum admin_op op,
+    enum cert_action action)
+{
+	static const struct option options[] = {
+		{ "ca", required_argument, NULL, 'c' },
+		{ "device", required_argument, NULL, 'd' },
+		{ "from", required_argument, NULL, 'f' },
+		{ "reason", required_argument, NULL, 'r' },
+		{ "invalid-since", required_argument, NULL, 'i' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct state_run run = { .cli = cli, .verb = verb, .op = op };
+	const char *device_text = NULL, *from = NULL;
+	struct eui64 device;
+	struct err err;
+	int c;
+
+	run.request.change.action = action;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			if (name_check("ca", optarg, &err) != 0)
+				return cli_fail(&err);
+			snprintf(run.request.ca, sizeof run.request.ca, "%s", optarg);
+			break;
+		case 'd':
+			if (eui64_parse(optarg, &device, &err) != 0)
+				return cli_fail(&err);
+			device_text = optarg;
+			break;
+		case 'f':
+			from = optarg;
+			break;
+		case 'r':
+			if (action != ACTION_REVOKE)
+				return cli_usage(verb);
+			if (reason_parse(optarg, &run.request.change.reason, &err) != 0)
+				return cli_fail(&err);
+			break;
+		case 'i':
+			if (action != ACTION_REVOKE)
+				return cli_usage(verb);
+			if (time_parse(optarg, &run.request.change.invalid_since) != 0) {
+				err_set(&err, FAIL_INVALID,
+				    "invalid-since: RFC 5280 5.3.2: \"%s\" is no time "
+				    "(YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ)",
+				    optarg);
+				return cli_fail(&err);
+			}
+			break;
+		default:
+			return cli_usage(verb);
+		}
+	}
+	if (optind == argc && device_text == NULL && from == NULL)
+		return cli_usage(verb);
+	if (device_text != NULL)
+		state_device(&run, &device, device_text);
+	for (int i = optind; i < argc; i++)
+		state_text(&run, argv[i]);
+	if (from != NULL && state_from(&run, from, &err) != 0)
+		return cli_fail(&err);
+	return run.status;
+}
+
+int
+state_hold_verb(struct cli *cli, int argc, char **argv)
+{
+	return state_change(cli, argc, argv, "hold", ADMIN_CHANGE, ACTION_HOLD);
+}
+
+int
+state_reactivate_verb(struct cli *cli, int argc, char **argv)
+{
+	return state_change(cli, argc, argv, "reactivate", ADMIN_CHANGE, ACTION_REACTIVATE);
+}
+
+int
+state_revoke_verb(struct cli *cli, int argc, char **argv)
+{
+	return state_change(cli, argc, argv, "revoke", ADMIN_CHANGE, ACTION_REVOKE);
+}
+
+int
+state_ca_revoke(struct cli *cli, int argc, char **argv)
+{
+	return state_change(cli, argc, argv, "ca", ADMIN_CA_CHANGE, ACTION_REVOKE);
+}

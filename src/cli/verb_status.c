@@ -1,0 +1,191 @@
+/*
+ * smki status: how the installation is.
+ */
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "smki/cert.h"
+#include "smki/der.h"
+#include "smki/file.h"
+#include "smki/mem.h"
+
+/* Longest run/addresses file. */
+#define STATUS_ADDRESSES_MAX 4096
+
+struct status_run {
+	struct cli *cli;
+	bool have;
+	struct admin_status status;
+	struct home home;
+	char http[128];
+	bool http_answers;
+};
+
+/* Does anybody listen there? */
+static bool
+status_listens(const char *address)
+{
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST }, *info;
+	char host[128];
+	char *colon, *start = host;
+	bool answers = false;
+	int fd;
+
+	snprintf(host, sizeof host, "%s", address);
+	colon = strrchr(host, ':');
+	if (colon == NULL)
+		return false;
+	*colon = 0;
+	if (host[0] == '[' && colon[-1] == ']') {
+		start = host + 1;
+		colon[-1] = 0;
+	}
+	if (getaddrinfo(start, colon + 1, &hints, &info) != 0)
+		return false;
+	fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0) {
+		answers = connect(fd, info->ai_addr, info->ai_addrlen) == 0;
+		close(fd);
+	}
+	freeaddrinfo(info);
+	return answers;
+}
+
+static void
+status_http(struct status_run *run)
+{
+	struct buf text = { 0 };
+	char path[HOME_PATH_MAX], *line, *save = NULL;
+
+	snprintf(run->home.dir, sizeof run->home.dir, "%s", run->cli->dir);
+	if (home_path(&run->home, HOME_ADDRESSES, path, NULL) == 0 &&
+	    file_read(path, STATUS_ADDRESSES_MAX, &text, NULL) == 0) {
+		char *copy = mem_str(buf_text(&text));
+
+		for (line = strtok_r(copy, "\n", &save); line != NULL;
+		     line = strtok_r(NULL, "\n", &save))
+			if (strncmp(line, "http ", 5) == 0)
+				snprintf(run->http, sizeof run->http, "%s", line + 5);
+		free(copy);
+	}
+	buf_free(&text);
+	run->http_answers = run->http[0] != 0 && status_listens(run->http);
+}
+
+static void
+status_daemons(struct status_run *run)
+{
+	const struct admin_status *s = &run->status;
+	char since[TIME_TEXT_LEN];
+
+	time_text(s->started, since);
+	if (run->cli->json) {
+		putchar('{');
+		json_str("smkid", s->version, 1);
+		json_int("pid", s->pid, 0);
+		json_str("started", since, 0);
+		json_int("event", s->event, 0);
+		printf(",\"tokenReady\":%s", s->token_ready ? "true" : "false");
+		json_int("waiting", s->queue, 0);
+		json_str("http", run->http, 0);
+		printf(",\"httpAnswers\":%s", run->http_answers ? "true" : "false");
+		json_str("alarm", s->alarm, 0);
+		puts("}");
+		return;
+	}
+	printf("smkid        %s, pid %lld, since %s\n", s->version, (long long)s->pid, since);
+	printf("smki-httpd   %s%s\n", run->http[0] != 0 ? run->http : "no address",
+	    run->http_answers ? ", answers" : ", does not answer");
+	printf("token        %s\n", s->token_ready ? "ready" : "away");
+	printf("events       %lld\n", (long long)s->event);
+	printf("alarm        %s\n", s->alarm[0] != 0 ? s->alarm : "none");
+}
+
+static void
+status_ca(struct status_run *run, const struct admin_ca *ca)
+{
+	char until[TIME_TEXT_LEN];
+	struct cert cert;
+	struct cli *cli = run->cli;
+
+	if (cli->json)
+		putchar('{');
+	else
+		printf("ca %-9s ", ca->name);
+	if (cli->json) {
+		json_str("ca", ca->name, 1);
+		json_int("valid", ca->tally.valid, 0);
+		json_int("hold", ca->tally.hold, 0);
+		json_int("revoked", ca->tally.revoked, 0);
+	} else {
+		printf("%lld valid, %lld on hold, %lld revoked\n", (long long)ca->tally.valid,
+		    (long long)ca->tally.hold, (long long)ca->tally.revoked);
+	}
+	if (ca->has_crl) {
+		fputs(cli->json ? ",\"crl\":{" : "             ", stdout);
+		output_crl(cli, &ca->crl);
+		if (cli->json)
+			putchar('}');
+	}
+	if (ca->responder.len != 0 &&
+	    cert_parse(ca->responder.data, ca->responder.len, &cert, NULL) == 0) {
+		time_text(cert.not_after, until);
+		if (cli->json)
+			json_str("responderUntil", until, 0);
+		else
+			printf("             ocsp responder until %s\n", until);
+	}
+	if (cli->json)
+		puts("}");
+}
+
+static int
+status_reply(void *ctx, struct wire_in *in, struct err *err)
+{
+	struct status_run *run = ctx;
+	struct admin_ca *ca;
+	int r;
+
+	if (!run->have) {
+		if (admin_status_get(in, &run->status, err) != 0)
+			return -1;
+		run->have = true;
+		status_http(run);
+		status_daemons(run);
+		return 0;
+	}
+	ca = mem_alloc(sizeof *ca);
+	r = admin_ca_get(in, ca, err);
+	if (r == 0) {
+		status_ca(run, ca);
+		admin_ca_free(ca);
+	}
+	free(ca);
+	return r;
+}
+
+int
+status_verb(struct cli *cli, int argc, char **argv)
+{
+	struct status_run *run = mem_alloc(sizeof *run);
+	struct buf msg = { 0 };
+	struct err err;
+	int r;
+
+	(void)argv;
+	if (argc != 1) {
+		free(run);
+		return cli_usage("status");
+	}
+	run->cli = cli;
+	client_start(cli, &msg, ADMIN_STATUS);
+	r = client_call(cli, &msg, status_reply, run, &err);
+	buf_free(&msg);
+	free(run);
+	return r == 0 ? EXIT_DONE : cli_fail(&err);
+}

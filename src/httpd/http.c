@@ -1,0 +1,221 @@
+/*
+ * The small rules of HTTP that all routes share: dates, validators, error bodies (RFC 9110, 9111,
+ * 9457). Knows no route and no HTTP library.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "http.h"
+#include "smki/mem.h"
+
+/* Seconds after which a client may try again what was unavailable. */
+#define HTTP_RETRY_AFTER 5
+
+static const char *const http_days[] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+static const char *const http_months[] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug",
+	"Sep", "Oct", "Nov", "Dec" };
+
+enum http_method
+http_method_parse(const char *name)
+{
+	static const struct {
+		const char *name;
+		enum http_method method;
+	} known[] = {
+		{ "GET", HTTP_GET },
+		{ "HEAD", HTTP_HEAD },
+		{ "POST", HTTP_POST },
+		{ "OPTIONS", HTTP_OPTIONS },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (strcmp(name, known[i].name) == 0)
+			return known[i].method;
+	return HTTP_OTHER;
+}
+
+void
+http_response_init(struct http_response *response)
+{
+	*response = (struct http_response){ .fd = -1 };
+}
+
+void
+http_response_free(struct http_response *response)
+{
+	buf_free(&response->body);
+	if (response->fd >= 0)
+		close(response->fd);
+	http_response_init(response);
+}
+
+void
+http_header_set(struct http_response *response, const char *name, const char *fmt, ...)
+{
+	struct http_header *h;
+	va_list ap;
+
+	require(response->n < HTTP_HEADERS_MAX);
+	h = &response->header[response->n++];
+	h->name = name;
+	va_start(ap, fmt);
+	vsnprintf(h->value, sizeof(h->value), fmt, ap);
+	va_end(ap);
+}
+
+const char *
+http_header_get(const struct http_response *response, const char *name)
+{
+	for (size_t i = 0; i < response->n; i++)
+		if (strcasecmp(response->header[i].name, name) == 0)
+			return response->header[i].value;
+	return NULL;
+}
+
+static const char *
+http_title(int status)
+{
+	switch (status) {
+	case 400:
+		return "Bad Request";
+	case 403:
+		return "Forbidden";
+	case 404:
+		return "Not Found";
+	case HTTP_METHOD_NOT_ALLOWED:
+		return "Method Not Allowed";
+	case 409:
+		return "Conflict";
+	case HTTP_TOO_LARGE:
+		return "Content Too Large";
+	case HTTP_MEDIA_TYPE:
+		return "Unsupported Media Type";
+	case 429:
+		return "Too Many Requests";
+	case 503:
+		return "Service Unavailable";
+	}
+	return "Internal Server Error";
+}
+
+void
+http_problem(struct http_response *response, int status, const char *detail)
+{
+	response->status = status;
+	http_header_set(response, "Content-Type", "application/problem+json");
+	http_header_set(response, "Cache-Control", "no-store");
+	/* detail is a text of ours: nothing in it needs an escape. */
+	buf_reset(&response->body);
+	buf_fmt(&response->body,
+	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}\n",
+	    http_title(status), status, detail);
+}
+
+void
+http_fail(struct http_response *response, enum err_code code, const char *detail)
+{
+	http_problem(response, err_http_status(code), detail);
+	if (code == FAIL_UNAVAILABLE || code == FAIL_LIMIT)
+		http_header_set(response, "Retry-After", "%d", HTTP_RETRY_AFTER);
+}
+
+void
+http_date(time_t t, char out[HTTP_DATE_LEN])
+{
+	struct tm tm = { 0 };
+
+	/* Beyond a four-digit year there is no such date: the Epoch means "long ago" to all. */
+	if (t < 0 || t > (time_t)253402300799 || gmtime_r(&t, &tm) == NULL) {
+		t = 0;
+		gmtime_r(&t, &tm);
+	}
+	snprintf(out, HTTP_DATE_LEN, "%s, %02u %s %04u %02u:%02u:%02u GMT",
+	    http_days[(unsigned)tm.tm_wday % 7], (unsigned)tm.tm_mday % 100,
+	    http_months[(unsigned)tm.tm_mon % 12], ((unsigned)tm.tm_year + 1900) % 10000,
+	    (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+}
+
+int
+http_date_parse(const char *text, time_t *out)
+{
+	char month[4] = "", again[HTTP_DATE_LEN];
+	struct tm tm = { 0 };
+	size_t i;
+	time_t t;
+
+	if (strlen(text) != HTTP_DATE_LEN - 1 ||
+	    sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &tm.tm_mday, month, &tm.tm_year,
+		&tm.tm_hour, &tm.tm_min, &tm.tm_sec) != 6)
+		return -1;
+	for (i = 0; i < ARRAY_LEN(http_months) && strcmp(month, http_months[i]) != 0; i++)
+		;
+	tm.tm_mon = (int)i;
+	tm.tm_year -= 1900;
+	t = timegm(&tm);
+	/* Written again it is the same, or it was no date. */
+	http_date(t, again);
+	if (strcmp(text, again) != 0)
+		return -1;
+	*out = t;
+	return 0;
+}
+
+/* 1 when the list of If-None-Match names this tag; weak comparison (RFC 9110 13.1.2). */
+static int
+http_tag_listed(const char *list, const char *etag)
+{
+	size_t len = strlen(etag);
+	const char *p = list, *end;
+
+	for (;;) {
+		p += strspn(p, ", \t");
+		if (*p == '*')
+			return 1;
+		if (strncmp(p, "W/", 2) == 0)
+			p += 2;
+		if (*p != '"')
+			return 0;
+		end = strchr(p + 1, '"');
+		if (end == NULL)
+			return 0;
+		if ((size_t)(end - p - 1) == len && memcmp(p + 1, etag, len) == 0)
+			return 1;
+		p = end + 1;
+	}
+}
+
+static int
+http_is_fresh(const struct http_request *request, const struct http_validity *v)
+{
+	time_t since;
+
+	if (request->method != HTTP_GET && request->method != HTTP_HEAD)
+		return 0;
+	if (request->if_none_match != NULL)
+		return http_tag_listed(request->if_none_match, v->etag);
+	/* A date still to come proves nothing (RFC 9110 13.1.3). */
+	return request->if_modified_since != NULL &&
+	       http_date_parse(request->if_modified_since, &since) == 0 && since <= v->now &&
+	       v->modified <= since;
+}
+
+void
+http_validate(const struct http_request *request, const struct http_validity *v,
+    struct http_response *response)
+{
+	char modified[HTTP_DATE_LEN], expires[HTTP_DATE_LEN];
+	long age = v->expires > v->now ? (long)(v->expires - v->now) : 0;
+
+	http_date(v->modified, modified);
+	http_date(v->expires, expires);
+	http_header_set(response, "ETag", "\"%s\"", v->etag);
+	http_header_set(response, "Last-Modified", "%s", modified);
+	http_header_set(response, "Expires", "%s", expires);
+	http_header_set(response, "Cache-Control",
+	    "max-age=%ld, public, no-transform, must-revalidate",
+	    age < HTTP_CACHE_MAX ? age : (long)HTTP_CACHE_MAX);
+	response->status = http_is_fresh(request, v) ? HTTP_NOT_MODIFIED : HTTP_OK;
+}

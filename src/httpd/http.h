@@ -1,0 +1,104 @@
+/*
+ * One request and its answer as plain data, so that routes know no HTTP library and can be
+ * tested without one; and the small rules of HTTP that all routes share (RFC 9110, RFC 9111).
+ */
+#ifndef SMKI_HTTPD_HTTP_H
+#define SMKI_HTTPD_HTTP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "smki/buf.h"
+#include "smki/err.h"
+
+/* Headers of one answer, and the longest value with its NUL. */
+#define HTTP_HEADERS_MAX 8
+#define HTTP_VALUE_MAX 128
+/* "Sun, 06 Nov 1994 08:49:37 GMT" with NUL */
+#define HTTP_DATE_LEN 30
+/* Longest time that HTTP caches may keep a status, in seconds. */
+#define HTTP_CACHE_MAX 900
+
+/* Statuses that are HTTP's own: no failure of a struct err stands behind them. */
+enum http_status {
+	HTTP_OK = 200,
+	HTTP_NO_CONTENT = 204,
+	HTTP_NOT_MODIFIED = 304,
+	HTTP_METHOD_NOT_ALLOWED = 405,
+	HTTP_TOO_LARGE = 413,
+	HTTP_MEDIA_TYPE = 415,
+};
+
+/* A set of them tells what a route allows. */
+enum http_method {
+	HTTP_GET = 1,
+	HTTP_HEAD = 2,
+	HTTP_POST = 4,
+	HTTP_OPTIONS = 8,
+	HTTP_OTHER = 16,
+};
+
+/* Texts are borrowed from whoever made the request; NULL = header absent. */
+struct http_request {
+	enum http_method method;
+	const char *path; /* as sent, percent signs and all, without the query */
+	const char *content_type;
+	const char *if_none_match;
+	const char *if_modified_since;
+	struct buf body; /* owned */
+	bool too_large;	 /* the body was longer than OCSP_REQUEST_MAX and is not kept */
+	bool loopback;	 /* the peer is on this machine */
+};
+
+struct http_header {
+	const char *name; /* static */
+	char value[HTTP_VALUE_MAX];
+};
+
+/* Zeroed with fd -1 by http_response_init. The body is body, or size octets of fd. */
+struct http_response {
+	int status;
+	size_t n;
+	struct http_header header[HTTP_HEADERS_MAX];
+	struct buf body; /* owned */
+	int fd;		 /* owned; -1 = none */
+	uint64_t size;
+};
+
+enum http_method http_method_parse(const char *name);
+
+void http_response_init(struct http_response *response);
+/* Frees body and closes fd. */
+void http_response_free(struct http_response *response);
+void http_header_set(struct http_response *response, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* NULL when absent. */
+const char *http_header_get(const struct http_response *response, const char *name);
+
+/* An error as one line of application/problem+json (RFC 9457). detail is for strangers. */
+void http_problem(struct http_response *response, int status, const char *detail);
+/* As above with the status of the edge table, Retry-After where trying again helps. */
+void http_fail(struct http_response *response, enum err_code code, const char *detail);
+
+/* Dates in the one form that is sent (RFC 9110 5.6.7); -1 for another form. */
+void http_date(time_t t, char out[HTTP_DATE_LEN]);
+int http_date_parse(const char *text, time_t *out) MUST_USE;
+
+/* What a cacheable answer carries. etag is hexadecimal text, without quotes. */
+struct http_validity {
+	const char *etag;
+	time_t modified;
+	time_t expires;
+	time_t now;
+};
+/*
+ * ETag, Last-Modified, Expires and Cache-Control: max-age from now to expires, at most
+ * HTTP_CACHE_MAX, never negative. The status becomes 304 when a GET or HEAD carries a validator
+ * that still holds (If-None-Match before If-Modified-Since, RFC 9110 13.2.2), else 200. The body
+ * is there in both cases: a 304 tells its length and does not carry it (RFC 9110 8.6).
+ */
+void http_validate(const struct http_request *request, const struct http_validity *validity,
+    struct http_response *response);
+
+#endif

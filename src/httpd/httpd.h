@@ -1,0 +1,64 @@
+/*
+ * What the threads of smki-httpd share: the home, the clock rule, the responder once there is
+ * one, how the parts are doing, and counters.
+ */
+#ifndef SMKI_HTTPD_HTTPD_H
+#define SMKI_HTTPD_HTTPD_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "smki/home.h"
+#include "smki/respond.h"
+
+/* Parts whose health is told. All but the last are needed to answer a status request. */
+enum httpd_part {
+	PART_DATABASE = 0,
+	PART_CLOCK,
+	PART_TOKEN,
+	PART_RESPONDER,
+	PART_SMKID,
+	PARTS,
+};
+
+/* Distinct OCSPResponseStatus values (RFC 6960 4.2.1), 0..6. */
+#define HTTPD_OCSP_STATUSES 7
+/* HTTP statuses that are counted apart: see httpd_codes; the last place counts all others. */
+#define HTTPD_CODES 12
+
+struct httpd_counters {
+	atomic_ullong code[HTTPD_CODES + 1];
+	atomic_ullong ocsp_status[HTTPD_OCSP_STATUSES];
+	atomic_ullong good, revoked, unknown;
+	atomic_ullong busy;	 /* refused because a queue was full */
+	atomic_uint connections; /* open now */
+};
+
+struct httpd {
+	struct home home;
+	struct timeguard *guard;
+	_Atomic(struct responder *) responder; /* NULL until token and database were both there */
+	atomic_bool ok[PARTS];
+	struct httpd_counters counters;
+	pthread_mutex_t said_lock;
+	char said[ERR_MSG_MAX]; /* last trouble logged, and when */
+	int64_t said_ms;
+};
+
+/* home is copied. Every part begins as ok, so that only a failing one is news. httpd_free takes
+ * responder and guard with it. */
+struct httpd *httpd_new(const struct home *home);
+void httpd_free(struct httpd *httpd);
+
+const char *httpd_part_str(enum httpd_part part); /* "database", "clock", ... */
+/* Note how a part is doing; a change is logged with why (not read when ok). */
+void httpd_set_part(struct httpd *httpd, enum httpd_part part, bool ok, const struct err *why);
+/* Log a trouble met in answering; the same again only after a minute: strangers cause them. */
+void httpd_say(struct httpd *httpd, const struct err *err);
+
+void httpd_count_code(struct httpd *httpd, int status);
+void httpd_count_ocsp(struct httpd *httpd, const struct respond_meta *meta);
+/* Append all of it in Prometheus' text format. */
+void httpd_metrics_put(struct httpd *httpd, struct buf *out);
+
+#endif

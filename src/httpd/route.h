@@ -1,0 +1,55 @@
+/*
+ * Which path and method is answered by what. Routes are handed a request as plain data and fill
+ * in the answer; those that wait for the database or the token run in threads of their own.
+ */
+#ifndef SMKI_HTTPD_ROUTE_H
+#define SMKI_HTTPD_ROUTE_H
+
+#include "http.h"
+#include "httpd.h"
+
+/* What a route needs, hence which threads run it: a token that hangs must not stop files. */
+enum route_work {
+	WORK_SIGN = 0, /* database and token */
+	WORK_READ = 1, /* database and files */
+	WORKS,
+};
+
+/* The thread that answers. store is its own read-only handle, NULL while the database is away. */
+struct route_ctx {
+	struct httpd *httpd;
+	struct store *store;
+};
+
+/* rest is the path behind the route's own. */
+typedef void route_fn(struct route_ctx *ctx, const struct http_request *request, const char *rest,
+    struct http_response *response);
+
+struct route {
+	const char *path;
+	bool prefix;	  /* more follows the path */
+	unsigned methods; /* enum http_method */
+	enum route_work work;
+	const char *media; /* Content-Type wanted, NULL = none */
+	route_fn *fn;
+};
+
+/*
+ * The route of a request, *rest at what follows its path. NULL: response holds the answer
+ * already (404, 405 with Allow, 413, 415, or OPTIONS' 204).
+ */
+const struct route *route_find(
+    const struct http_request *request, const char **rest, struct http_response *response);
+
+/*
+ * POST /ocsp and GET /ocsp/BASE64 (RFC 6960 appendix A, RFC 9919 6 and 7). Always 200: what goes
+ * wrong is an OCSP error.
+ */
+route_fn route_ocsp_post, route_ocsp_get;
+/* Request octets out of such a path: 0, or -1 when it is not base64. Appends to out. */
+int route_ocsp_decode(const char *text, struct buf *out) MUST_USE;
+
+route_fn route_crl, route_ca;
+route_fn route_health, route_metrics;
+
+#endif

@@ -1,0 +1,158 @@
+/*
+ * A bounded queue and the threads behind it. No connection waits here for ever: what is begun too
+ * late is refused instead.
+ */
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "smki/clock.h"
+#include "smki/log.h"
+#include "smki/mem.h"
+#include "workers.h"
+
+struct workers {
+	struct httpd *httpd;
+	pthread_mutex_t lock;
+	pthread_cond_t filled; /* something waits, or stopping */
+	pthread_cond_t ended;  /* a thread ended; on CLOCK_MONOTONIC */
+	struct work *first, *last;
+	size_t waiting, queue;
+	bool stopping;
+	size_t n, alive;
+	pthread_t thread[];
+};
+
+/* Next request, or NULL when all is done and the workers stop. */
+static struct work *
+workers_take(struct workers *w, bool *stopping)
+{
+	struct work *work;
+
+	pthread_mutex_lock(&w->lock);
+	while (w->first == NULL && !w->stopping)
+		pthread_cond_wait(&w->filled, &w->lock);
+	work = w->first;
+	if (work != NULL) {
+		w->first = work->next;
+		if (w->first == NULL)
+			w->last = NULL;
+		w->waiting--;
+	}
+	*stopping = w->stopping;
+	pthread_mutex_unlock(&w->lock);
+	return work;
+}
+
+/* The database may not be there yet, or not any more: routes say so to their peers. */
+static void
+workers_open(struct route_ctx *ctx)
+{
+	char path[HOME_PATH_MAX];
+	struct err err;
+
+	if (ctx->store != NULL)
+		return;
+	if (home_path(&ctx->httpd->home, HOME_DB, path, &err) != 0 ||
+	    store_open(path, STORE_READ, &ctx->store, &err) != 0)
+		httpd_say(ctx->httpd, &err);
+}
+
+static void *
+workers_main(void *arg)
+{
+	struct workers *w = arg;
+	struct route_ctx ctx = { .httpd = w->httpd };
+	struct work *work;
+	bool stopping;
+
+	workers_open(&ctx);
+	while ((work = workers_take(w, &stopping)) != NULL) {
+		if (stopping || clock_mono_ms() > work->deadline_ms) {
+			http_fail(&work->response, FAIL_UNAVAILABLE,
+			    stopping ? "http: the service stops" : "http: waited too long");
+		} else {
+			workers_open(&ctx);
+			work->route->fn(&ctx, &work->request, work->rest, &work->response);
+		}
+		work->done(work);
+	}
+	store_close(ctx.store);
+	pthread_mutex_lock(&w->lock);
+	w->alive--;
+	pthread_cond_signal(&w->ended);
+	pthread_mutex_unlock(&w->lock);
+	return NULL;
+}
+
+struct workers *
+workers_new(struct httpd *httpd, size_t n, size_t queue)
+{
+	struct workers *w = mem_alloc(sizeof(*w) + n * sizeof(w->thread[0]));
+	pthread_condattr_t attr;
+
+	w->httpd = httpd;
+	w->queue = queue;
+	pthread_mutex_init(&w->lock, NULL);
+	pthread_cond_init(&w->filled, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&w->ended, &attr);
+	pthread_condattr_destroy(&attr);
+	w->n = w->alive = n;
+	for (size_t i = 0; i < n; i++)
+		if (pthread_create(&w->thread[i], NULL, workers_main, w) != 0)
+			log_die(EXIT_UNAVAILABLE, "threads: cannot start one");
+	return w;
+}
+
+int
+workers_put(struct workers *w, struct work *work)
+{
+	int rc = -1;
+
+	pthread_mutex_lock(&w->lock);
+	if (!w->stopping && w->waiting < w->queue) {
+		work->next = NULL;
+		if (w->last != NULL)
+			w->last->next = work;
+		else
+			w->first = work;
+		w->last = work;
+		w->waiting++;
+		pthread_cond_signal(&w->filled);
+		rc = 0;
+	}
+	pthread_mutex_unlock(&w->lock);
+	return rc;
+}
+
+int
+workers_stop(struct workers *w, int timeout_ms)
+{
+	struct timespec until;
+	bool busy = false;
+
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	until.tv_sec += timeout_ms / 1000;
+	until.tv_nsec += timeout_ms % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000L) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000L;
+	}
+	pthread_mutex_lock(&w->lock);
+	w->stopping = true;
+	pthread_cond_broadcast(&w->filled);
+	while (w->alive > 0 && !busy)
+		busy = pthread_cond_timedwait(&w->ended, &w->lock, &until) != 0 && w->alive > 0;
+	pthread_mutex_unlock(&w->lock);
+	if (busy)
+		return -1;
+	for (size_t i = 0; i < w->n; i++)
+		pthread_join(w->thread[i], NULL);
+	pthread_cond_destroy(&w->ended);
+	pthread_cond_destroy(&w->filled);
+	pthread_mutex_destroy(&w->lock);
+	free(w);
+	return 0;
+}

@@ -1,0 +1,195 @@
+/*
+ * A queue and the threads that empty it. Knows nothing of what it runs.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "pool.h"
+#include "smki/clock.h"
+#include "smki/mem.h"
+
+struct pool_thread {
+	struct pool *pool;
+	struct store *reader;
+	pthread_t thread;
+};
+
+struct pool {
+	struct pool_conf conf;
+	pthread_mutex_t lock;
+	pthread_cond_t work;
+	struct pool_item *first, *last;
+	size_t waiting;
+	bool stopping;
+	int64_t next_tick_ms;
+	size_t running; /* threads that were started */
+	struct pool_thread *threads;
+};
+
+/* Lock held. */
+static void
+pool_append(struct pool *pool, struct pool_item *item)
+{
+	item->next = NULL;
+	if (pool->last != NULL)
+		pool->last->next = item;
+	else
+		pool->first = item;
+	pool->last = item;
+	pool->waiting++;
+	pthread_cond_signal(&pool->work);
+}
+
+/* Lock held. Wait for work, the time of a tick or the end. */
+static void
+pool_wait(struct pool *pool)
+{
+	struct timespec until = {
+		.tv_sec = pool->next_tick_ms / 1000,
+		.tv_nsec = pool->next_tick_ms % 1000 * 1000000,
+	};
+	int rc = 0;
+
+	while (pool->first == NULL && !pool->stopping && rc == 0)
+		rc = pool->conf.tick != NULL
+			 ? pthread_cond_timedwait(&pool->work, &pool->lock, &until)
+			 : pthread_cond_wait(&pool->work, &pool->lock);
+}
+
+/* Lock held. */
+static struct pool_item *
+pool_take(struct pool *pool)
+{
+	struct pool_item *item = pool->first;
+
+	if (item == NULL)
+		return NULL;
+	pool->first = item->next;
+	if (pool->first == NULL)
+		pool->last = NULL;
+	pool->waiting--;
+	return item;
+}
+
+static void *
+pool_main(void *arg)
+{
+	struct pool_thread *self = arg;
+	struct pool *pool = self->pool;
+	struct pool_item *item;
+	bool tick, stop;
+
+	for (;;) {
+		pthread_mutex_lock(&pool->lock);
+		pool_wait(pool);
+		item = pool_take(pool);
+		stop = pool->stopping && item == NULL;
+		tick = pool->conf.tick != NULL && !pool->stopping &&
+		       clock_mono_ms() >= pool->next_tick_ms;
+		if (tick)
+			pool->next_tick_ms = clock_mono_ms() + pool->conf.tick_ms;
+		pthread_mutex_unlock(&pool->lock);
+		if (stop)
+			return NULL;
+		if (item != NULL)
+			item->run(item, self->reader);
+		if (tick)
+			pool->conf.tick(pool->conf.ctx, self->reader);
+	}
+}
+
+static int
+pool_start(struct pool *pool, struct pool_thread *thread, struct err *err)
+{
+	thread->pool = pool;
+	if (store_open(pool->conf.db, STORE_READ, &thread->reader, err) != 0)
+		return -1;
+	errno = pthread_create(&thread->thread, NULL, pool_main, thread);
+	if (errno != 0) {
+		err_sys(err, FAIL_UNAVAILABLE, "thread");
+		store_close(thread->reader);
+		return -1;
+	}
+	pool->running++;
+	return 0;
+}
+
+int
+pool_new(const struct pool_conf *conf, struct pool **out, struct err *err)
+{
+	struct pool *pool = mem_alloc(sizeof(*pool));
+	pthread_condattr_t attr;
+
+	pool->conf = *conf;
+	pool->threads = mem_array(conf->threads, sizeof(*pool->threads));
+	pool->next_tick_ms = clock_mono_ms();
+	require(pthread_mutex_init(&pool->lock, NULL) == 0);
+	require(pthread_condattr_init(&attr) == 0);
+	require(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	require(pthread_cond_init(&pool->work, &attr) == 0);
+	pthread_condattr_destroy(&attr);
+	for (size_t i = 0; i < conf->threads; i++)
+		if (pool_start(pool, &pool->threads[i], err) != 0) {
+			pool_free(pool);
+			return -1;
+		}
+	*out = pool;
+	return 0;
+}
+
+void
+pool_free(struct pool *pool)
+{
+	if (pool == NULL)
+		return;
+	pthread_mutex_lock(&pool->lock);
+	pool->stopping = true;
+	pthread_cond_broadcast(&pool->work);
+	pthread_mutex_unlock(&pool->lock);
+	for (size_t i = 0; i < pool->running; i++) {
+		require(pthread_join(pool->threads[i].thread, NULL) == 0);
+		store_close(pool->threads[i].reader);
+	}
+	require(pool->first == NULL);
+	pthread_cond_destroy(&pool->work);
+	pthread_mutex_destroy(&pool->lock);
+	free(pool->threads);
+	free(pool);
+}
+
+int
+pool_put(struct pool *pool, struct pool_item *item, struct err *err)
+{
+	int r = -1;
+
+	pthread_mutex_lock(&pool->lock);
+	if (pool->waiting >= pool->conf.max) {
+		err_set(err, FAIL_LIMIT, "smkid: %zu requests are waiting already; try again",
+		    pool->waiting);
+	} else {
+		pool_append(pool, item);
+		r = 0;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return r;
+}
+
+void
+pool_put_again(struct pool *pool, struct pool_item *item)
+{
+	pthread_mutex_lock(&pool->lock);
+	pool_append(pool, item);
+	pthread_mutex_unlock(&pool->lock);
+}
+
+size_t
+pool_waiting(struct pool *pool)
+{
+	size_t n;
+
+	pthread_mutex_lock(&pool->lock);
+	n = pool->waiting;
+	pthread_mutex_unlock(&pool->lock);
+	return n;
+}

@@ -1,0 +1,35 @@
+/*
+ * Threads that take work from one queue, each with its own read-only database handle.
+ */
+#ifndef SMKID_POOL_H
+#define SMKID_POOL_H
+
+#include "smki/store.h"
+
+/* Embedded first in what is to be done; run() owns it from then on. */
+struct pool_item {
+	struct pool_item *next;
+	void (*run)(struct pool_item *item, struct store *reader);
+};
+
+struct pool_conf {
+	const char *db; /* path of the database */
+	size_t threads;
+	size_t max; /* waiting items, more are FAIL_LIMIT */
+	/* Called by a thread about every tick_ms; NULL = nothing to do by itself. */
+	void (*tick)(void *ctx, struct store *reader);
+	void *ctx;
+	long tick_ms;
+};
+
+struct pool;
+int pool_new(const struct pool_conf *conf, struct pool **out, struct err *err) MUST_USE;
+/* Runs what waits, then ends the threads. Nothing may be put any more. NULL is fine. */
+void pool_free(struct pool *pool);
+
+int pool_put(struct pool *pool, struct pool_item *item, struct err *err) MUST_USE;
+/* For work that was accepted before: never refused. */
+void pool_put_again(struct pool *pool, struct pool_item *item);
+size_t pool_waiting(struct pool *pool);
+
+#endif
