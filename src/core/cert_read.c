@@ -167,7 +167,7 @@ cert_check_whole(const struct cert_reader *r)
 		return cert_bad(r->err,
 		    "RFC 5280 4.2.1.9: a CA needs critical basicConstraints, a subject and a key "
 		    "identifier");
-	if (!c->ca && (c->key_usage & KU_KEY_CERT_SIGN))
+	if (!c->ca && (c->key_usage & KEY_USAGE_KEY_CERT_SIGN))
 		return cert_bad(r->err, "RFC 5280 4.2.1.9: keyCertSign without cA");
 	if (c->not_before > c->not_after)
 		return cert_bad(r->err, "RFC 5280 4.1.2.5: notAfter is before notBefore");

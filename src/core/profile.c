@@ -62,10 +62,10 @@ static const struct {
 	const char *word;
 	unsigned bit;
 } profile_usages[] = {
-	{ "digitalSignature", KU_DIGITAL_SIGNATURE },
-	{ "keyAgreement", KU_KEY_AGREEMENT },
-	{ "keyCertSign", KU_KEY_CERT_SIGN },
-	{ "cRLSign", KU_CRL_SIGN },
+	{ "digitalSignature", KEY_USAGE_DIGITAL_SIGNATURE },
+	{ "keyAgreement", KEY_USAGE_KEY_AGREEMENT },
+	{ "keyCertSign", KEY_USAGE_KEY_CERT_SIGN },
+	{ "cRLSign", KEY_USAGE_CRL_SIGN },
 };
 
 struct profile_word {
@@ -421,23 +421,23 @@ profile_is_ca(const struct profile *p)
 static const char *
 profile_check_usage(const struct profile *p)
 {
-	const unsigned ca_bits = KU_KEY_CERT_SIGN | KU_CRL_SIGN;
+	const unsigned ca_bits = KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN;
 	bool ca = profile_is_ca(p), ocsp = p->kind == PROFILE_OCSP;
 
-	if ((p->key_usage & KU_KEY_CERT_SIGN) && !p->ca)
+	if ((p->key_usage & KEY_USAGE_KEY_CERT_SIGN) && !p->ca)
 		return "RFC 5280 4.2.1.9: keyCertSign without basic_constraints = ca";
 	if (p->ca != ca)
 		return "RFC 5280 4.2.1.9: basic_constraints = ca and the kind contradict each "
 		       "other";
 	if (ca && (p->key_usage & ca_bits) != ca_bits)
 		return "RFC 5759 4.5: a CA needs keyCertSign and cRLSign";
-	if (!ca && (p->key_usage & KU_CRL_SIGN))
+	if (!ca && (p->key_usage & KEY_USAGE_CRL_SIGN))
 		return "RFC 5280 4.2.1.3: cRLSign is for CAs";
-	if (ca && (p->key_usage & KU_KEY_AGREEMENT))
+	if (ca && (p->key_usage & KEY_USAGE_KEY_AGREEMENT))
 		return "RFC 5480 3: a CA key does no keyAgreement";
 	if (p->key_usage_choice && p->kind != PROFILE_DEVICE && p->kind != PROFILE_ORGANISATION)
 		return "key_usage with '|' is for device and organisation";
-	if ((p->kind == PROFILE_SERVER || ocsp) && !(p->key_usage & KU_DIGITAL_SIGNATURE))
+	if ((p->kind == PROFILE_SERVER || ocsp) && !(p->key_usage & KEY_USAGE_DIGITAL_SIGNATURE))
 		return "RFC 5280 4.2.1.3: this kind signs and needs digitalSignature";
 	if (ocsp != profile_has_oid(p->eku, p->n_eku, PROFILE_OCSP_SIGNING))
 		return "RFC 6960 4.2.2.2: OCSPSigning is for kind ocsp, and it needs it";

@@ -137,7 +137,7 @@ grant_usage(const struct profile *profile, const struct csr *csr, struct grant *
 	if (grant_usage_match(profile, bits, err) != 0)
 		return -1;
 	g->key_usage = bits;
-	g->use = bits & KU_DIGITAL_SIGNATURE ? USE_SIGNATURE : USE_AGREEMENT;
+	g->use = bits & KEY_USAGE_DIGITAL_SIGNATURE ? USE_SIGNATURE : USE_AGREEMENT;
 	return 0;
 }
 
@@ -590,10 +590,10 @@ profile_pick(const struct csr *csr, const char **name, struct err *err)
 	if (!found)
 		return err_set(err, FAIL_INVALID,
 		    "csr: RFC 5280 4.2.1.3: keyUsage is missing; name a profile");
-	if (bits != KU_DIGITAL_SIGNATURE && bits != KU_KEY_AGREEMENT)
+	if (bits != KEY_USAGE_DIGITAL_SIGNATURE && bits != KEY_USAGE_KEY_AGREEMENT)
 		return err_set(err, FAIL_INVALID,
 		    "csr: RFC 5280 4.2.1.3: keyUsage is not exactly one of digitalSignature and "
 		    "keyAgreement; name a profile");
-	*name = bits == KU_DIGITAL_SIGNATURE ? "device-signature" : "device-agreement";
+	*name = bits == KEY_USAGE_DIGITAL_SIGNATURE ? "device-signature" : "device-agreement";
 	return 0;
 }

@@ -1,0 +1,287 @@
+/*
+ * How long a CRL takes and how much memory: a new home in DIR, its database filled with N listed
+ * certificates, one CRL of the issuing CA made by the service's own code. Filling and making run
+ * in a child each, so that the memory told is that of making alone.
+ *
+ * Prints lines for scripts: entries, octets, seconds, rss (KiB), file.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "smki/caset.h"
+#include "smki/clock.h"
+#include "smki/committer.h"
+#include "smki/crlgen.h"
+#include "smki/mem.h"
+#include "smki/rng.h"
+#include "smki/setup.h"
+#include "smki/token.h"
+
+#define BENCH_ENTRIES_MAX 100000000L
+/* Certificates a transaction while filling. */
+#define BENCH_CHUNK 20000
+/* How the entries differ: so many with an invalidity date, on hold. */
+#define BENCH_DATED 10
+#define BENCH_HELD 20
+/* The exit status by which meson knows a skipped test. */
+#define BENCH_SKIP 77
+#define BENCH_PROFILE "device-signature"
+#define BENCH_HW_TYPE "1.3.6.1.4.1.32473.1.1"
+
+/* What making a list needs, in the order it is opened. */
+struct bench_maker {
+	struct home home;
+	struct store *writer, *reader;
+	struct caset *cas;
+	struct hsm *hsm;
+	struct committer *committer;
+	struct timeguard *guard;
+};
+
+static void
+bench_fatal(const struct err *err)
+{
+	fprintf(stderr, "bench_crl: %s\n", err->msg);
+	_exit(EXIT_INTERNAL);
+}
+
+/* ---- filling ---- */
+
+static int
+fill_issuing(struct store *store, int64_t *ca, struct err *err)
+{
+	struct store_ca rows[STORE_CAS_MAX];
+	size_t n = 0;
+
+	if (store_ca_list(store, rows, &n, err) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (rows[i].parent != rows[i].id) {
+			*ca = rows[i].id;
+			return 0;
+		}
+	return err_set(err, FAIL_NOT_FOUND, "bench: no issuing CA");
+}
+
+/* Each certificate is of a device and a key of its own, and listed. */
+static int
+fill_one(
+    struct store *store, const struct store_actor *actor, int64_t ca, long number, struct err *err)
+{
+	/* Nobody reads the bytes here. */
+	static const uint8_t der[] = { 0x30, 0x00 };
+	struct store_new_cert cert = {
+		.ca = ca,
+		.profile = BENCH_PROFILE,
+		.holder = { .kind = HOLDER_DEVICE,
+		    .name_len = EUI64_LEN,
+		    .hw_type = BENCH_HW_TYPE },
+		.use = USE_SIGNATURE,
+		.not_before = actor->now,
+		.not_after = TIME_NO_EXPIRY,
+		.on_hold = number % BENCH_HELD == 0,
+		.der = { der, sizeof der },
+	};
+	const struct store_change change = {
+		.to = CERT_REVOKED,
+		.reason = REASON_CESSATION_OF_OPERATION,
+		.invalid_since = number % BENCH_DATED == 1 ? actor->now - 86400 : 0,
+	};
+	bool taken = false;
+	int64_t id;
+
+	for (int k = 0; k < EUI64_LEN; k++)
+		cert.holder.name[EUI64_LEN - 1 - k] = (uint8_t)((uint64_t)number >> 8 * k);
+	if (rng_draw(cert.key_hash, sizeof cert.key_hash) != 0)
+		return err_set(err, FAIL_INTERNAL, "bench: no random octets");
+	do
+		if (cert_serial(8, rng_draw, &cert.serial, err) != 0)
+			return -1;
+	while (store_cert_add(store, actor, &cert, &id, &taken, err) != 0 && taken);
+	if (taken)
+		return -1;
+	return cert.on_hold ? 0 : store_cert_change(store, actor, id, &change, err);
+}
+
+static int
+fill_store(const char *dir, long n, struct err *err)
+{
+	const struct store_actor actor = { .uid = ACTOR_SELF, .now = clock_now() };
+	struct store *store = NULL;
+	struct home home = { 0 };
+	char path[HOME_PATH_MAX];
+	bool fatal;
+	int64_t ca = 0;
+	int r = -1;
+
+	snprintf(home.dir, sizeof home.dir, "%s", dir);
+	if (home_path(&home, HOME_DB, path, err) != 0 ||
+	    store_open(path, STORE_WRITE, &store, err) != 0 || fill_issuing(store, &ca, err) != 0)
+		goto out;
+	for (long i = 0; i < n; i++) {
+		if (i % BENCH_CHUNK == 0 && store_begin(store, err) != 0)
+			goto out;
+		if (fill_one(store, &actor, ca, i, err) != 0)
+			goto out;
+		if (((i + 1) % BENCH_CHUNK == 0 || i + 1 == n) &&
+		    (store_commit(store, &fatal, err) != 0 || store_checkpoint(store, err) != 0))
+			goto out;
+	}
+	r = 0;
+out:
+	store_close(store);
+	return r;
+}
+
+static int
+fill(const char *dir, long n)
+{
+	struct setup setup = {
+		.dir = dir,
+		.http = "127.0.0.1:0",
+		.names = { "localhost" },
+		.n_names = 1,
+		.ca_uid = (uid_t)-1,
+		.http_uid = (uid_t)-1,
+		.ca_gid = (gid_t)-1,
+		.http_gid = (gid_t)-1,
+	};
+	char module[HSM_PATH_MAX];
+	struct err err;
+
+	if (token_softhsm_module(module, &err) != 0) {
+		fprintf(stderr, "bench_crl: %s\n", err.msg);
+		return BENCH_SKIP;
+	}
+	if (setup_run(&setup, &err) == 0 && fill_store(dir, n, &err) == 0)
+		return EXIT_DONE;
+	fprintf(stderr, "bench_crl: %s\n", err.msg);
+	return err_exit_status(err.code);
+}
+
+/* ---- making ---- */
+
+static int
+make_open(struct bench_maker *m, const char *dir, const struct ca **ca, struct err *err)
+{
+	const struct home_ca *where;
+	const struct home_token *token;
+	char path[HOME_PATH_MAX];
+	int64_t event;
+	time_t newest;
+
+	if (home_load(dir, &m->home, err) != 0 || home_path(&m->home, HOME_DB, path, err) != 0 ||
+	    store_open(path, STORE_WRITE, &m->writer, err) != 0 ||
+	    store_open(path, STORE_READ, &m->reader, err) != 0 ||
+	    store_event_newest(m->reader, &event, &newest, err) != 0 ||
+	    caset_load(m->reader, &m->home, &m->cas, err) != 0 ||
+	    caset_pick(m->cas, NULL, ca, err) != 0)
+		return -1;
+	where = home_ca(&m->home, (*ca)->name);
+	token = where == NULL ? NULL : home_token(&m->home, where->token);
+	if (token == NULL)
+		return err_set(err, FAIL_NOT_FOUND, "bench: no token of CA %s", (*ca)->name);
+	if (hsm_open(&token->conf, &m->hsm, err) != 0 ||
+	    caset_bind(m->cas, &m->home, token->name, m->hsm, err) != 0 ||
+	    committer_start(m->writer, bench_fatal, &m->committer, err) != 0)
+		return -1;
+	m->guard = timeguard_new(newest);
+	return 0;
+}
+
+static int
+make_list(struct bench_maker *m, const struct ca *ca, struct err *err)
+{
+	char dir[HOME_PATH_MAX], name[CRL_FILE_MAX];
+	struct crlgen_conf conf = {
+		.dir = dir,
+		.cas = m->cas,
+		.committer = m->committer,
+		.guard = m->guard,
+		.validity = m->home.crl_validity,
+	};
+	struct store_crl crl;
+	int64_t start = clock_mono_us();
+
+	if (home_path(&m->home, HOME_CRL, dir, err) != 0 ||
+	    crlgen_make(&conf, ca, m->reader, ACTOR_SELF, &crl, err) != 0)
+		return -1;
+	crlgen_file(ca->name, crl.number, name);
+	printf("seconds %.2f\nentries %lld\noctets %lld\nfile %s/%s\n",
+	    (double)(clock_mono_us() - start) / 1e6, (long long)crl.entries, (long long)crl.size,
+	    dir, name);
+	return fflush(stdout) == 0 ? 0 : err_sys(err, FAIL_UNAVAILABLE, "bench: standard output");
+}
+
+static int
+make(const char *dir)
+{
+	struct bench_maker *m = mem_alloc(sizeof *m);
+	const struct ca *ca;
+	struct err err;
+	int status = EXIT_DONE;
+
+	if (make_open(m, dir, &ca, &err) != 0 || make_list(m, ca, &err) != 0) {
+		fprintf(stderr, "bench_crl: %s\n", err.msg);
+		status = err_exit_status(err.code);
+	}
+	committer_stop(m->committer);
+	hsm_close(m->hsm);
+	caset_free(m->cas);
+	timeguard_free(m->guard);
+	store_close(m->reader);
+	store_close(m->writer);
+	free(m);
+	return status;
+}
+
+/* Wait for a child; its status, and its largest resident set in KiB. */
+static int
+bench_child(pid_t pid, long *rss)
+{
+	struct rusage usage;
+	int status;
+
+	if (pid < 0 || wait4(pid, &status, 0, &usage) != pid) {
+		perror("bench_crl: child");
+		return EXIT_INTERNAL;
+	}
+	*rss = usage.ru_maxrss;
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status);
+	fprintf(stderr, "bench_crl: child ended by signal %d\n", WTERMSIG(status));
+	return EXIT_INTERNAL;
+}
+
+int
+main(int argc, char **argv)
+{
+	char *end = NULL;
+	long n = argc == 3 ? strtol(argv[2], &end, 10) : 0, rss = 0;
+	pid_t pid;
+	int status;
+
+	if (argc != 3 || *end != '\0' || n < 1 || n > BENCH_ENTRIES_MAX || argv[1][0] != '/') {
+		fputs("usage: bench_crl DIR N\n"
+		      "DIR is a new folder by its full path, N how many entries\n",
+		    stderr);
+		return EXIT_USAGE_;
+	}
+	pid = fork();
+	if (pid == 0)
+		return fill(argv[1], n);
+	status = bench_child(pid, &rss);
+	if (status != EXIT_DONE)
+		return status;
+	pid = fork();
+	if (pid == 0)
+		return make(argv[1]);
+	status = bench_child(pid, &rss);
+	if (status == EXIT_DONE)
+		printf("rss %ld\n", rss);
+	return status;
+}

@@ -1,0 +1,323 @@
+/*
+ * How fast smkid issues, as a ratio of what this machine could do at best. Both are measured in
+ * turn, several times, in one run of this program, against a running smkid.
+ *
+ * The bound is 1 / (CSR read and verified + signature by the token + own verification), over all
+ * cores: threads that do just this, with the issuing key on its token and as many sessions as
+ * smkid has. Issuing is over the admin socket with many requests under way; each answer comes
+ * after its COMMIT. Making the requests and checking the certificates is not counted.
+ */
+#include <getopt.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench_meter.h"
+#include "smki/admin.h"
+#include "smki/cert.h"
+#include "smki/clock.h"
+#include "smki/csr.h"
+#include "smki/eckey.h"
+#include "smki/file.h"
+#include "smki/hsm.h"
+#include "smki/mem.h"
+
+#define BENCH_REQUESTS_MAX 100000
+#define BENCH_RUNS_MAX 100
+#define BENCH_THREADS_MAX 64
+#define BENCH_WAIT_MS 60000
+
+struct bench {
+	struct home home;
+	long requests, window, runs;
+	long cores, sessions;
+	struct hsm *hsm;
+	struct hsm_key *key;
+	struct cert ca; /* borrows ca_der */
+	struct buf ca_der;
+	struct bench_meter *meters; /* of this run */
+};
+
+struct bench_worker {
+	struct bench *bench;
+	long first, step;
+	pthread_t thread;
+	int failed;
+	struct err err;
+};
+
+/* ---- the bound ---- */
+
+static int
+bound_one(struct bench *bench, const struct bench_meter *meter, struct buf *sig, struct err *err)
+{
+	const struct ec_pub *pub = hsm_key_pub(bench->key);
+	uint8_t digest[SHA384_LEN], rs[EC_RS_MAX];
+	struct csr csr;
+	size_t len;
+
+	if (csr_parse(meter->csr.data, meter->csr.len, &csr, err) != 0 ||
+	    csr_check_pop(&csr, err) != 0)
+		return -1;
+	len = ec_digest(pub->curve, csr.info.p, csr.info.len, digest);
+	if (hsm_sign(bench->key, digest, len, rs, err) != 0)
+		return -1;
+	buf_reset(sig);
+	ec_sig_put(sig, pub->curve, rs);
+	return ec_verify(pub, digest, len, buf_span(sig), err);
+}
+
+static void *
+bound_thread(void *arg)
+{
+	struct bench_worker *w = arg;
+	struct buf sig = { 0 };
+
+	for (long i = w->first; i < w->bench->requests && !w->failed; i += w->step)
+		w->failed = bound_one(w->bench, &w->bench->meters[i], &sig, &w->err) != 0;
+	buf_free(&sig);
+	return NULL;
+}
+
+/* All requests once by n threads: how many in a second. */
+static int
+bound_measure(struct bench *bench, long n, double *rate, struct err *err)
+{
+	struct bench_worker *workers = mem_array((size_t)n, sizeof *workers);
+	int64_t start = clock_mono_us();
+	int r = 0;
+
+	for (long i = 0; i < n; i++) {
+		workers[i] = (struct bench_worker){ .bench = bench, .first = i, .step = n };
+		require(pthread_create(&workers[i].thread, NULL, bound_thread, &workers[i]) == 0);
+	}
+	for (long i = 0; i < n; i++) {
+		pthread_join(workers[i].thread, NULL);
+		if (workers[i].failed && r == 0) {
+			*err = workers[i].err;
+			r = -1;
+		}
+	}
+	*rate = (double)bench->requests * 1e6 / (double)(clock_mono_us() - start);
+	free(workers);
+	return r;
+}
+
+/* The better of a thread a core and a thread a session: a caller of the token waits for one of
+ * its threads, so a thread a core may leave a core idle. */
+static int
+bound(struct bench *bench, double *rate, struct err *err)
+{
+	double by_core, by_session;
+
+	if (bound_measure(bench, bench->cores, &by_core, err) != 0 ||
+	    bound_measure(bench, bench->sessions, &by_session, err) != 0)
+		return -1;
+	*rate = by_core > by_session ? by_core : by_session;
+	return 0;
+}
+
+/* ---- issuing ---- */
+
+static int
+issue_send(struct bench *bench, int fd, long i, struct buf *msg, struct err *err)
+{
+	struct issue_request request = { .csr = bench->meters[i].csr };
+
+	wire_start(msg, ADMIN_ISSUE, (uint32_t)i, 0);
+	admin_issue_put(msg, &request);
+	return wire_send(fd, msg, BENCH_WAIT_MS, err);
+}
+
+static int
+issue_receive(struct bench *bench, int fd, struct buf *msg, struct err *err)
+{
+	struct issue_result result = { 0 };
+	struct wire_head head;
+	struct wire_in in;
+
+	if (wire_recv(fd, msg, BENCH_WAIT_MS, err) != 0 ||
+	    wire_head_get(msg->data, msg->len, &head, &in, err) != 0)
+		return -1;
+	if (head.flags & WIRE_ERROR) {
+		wire_get_err(&in, err);
+		return -1;
+	}
+	if (head.id >= (uint32_t)bench->requests || bench->meters[head.id].cert.len != 0)
+		return err_set(err, FAIL_INTERNAL, "bench: an answer to no request");
+	if (admin_issued_get(&in, &result, err) != 0)
+		return -1;
+	bench->meters[head.id].cert = result.der;
+	return 0;
+}
+
+/* Every answer is a certificate of the CA for the key that asked. */
+static int
+issue_check(struct bench *bench, struct err *err)
+{
+	struct cert cert;
+
+	for (long i = 0; i < bench->requests; i++) {
+		const struct bench_meter *m = &bench->meters[i];
+
+		if (cert_parse(m->cert.data, m->cert.len, &cert, err) != 0 ||
+		    cert_check_issued(&cert, &bench->ca, err) != 0)
+			return -1;
+		if (!ec_pub_eq(&cert.pub, &m->pub))
+			return err_set(err, FAIL_INTERNAL, "bench: a certificate of another key");
+	}
+	return 0;
+}
+
+static int
+issue_measure(struct bench *bench, double *rate, struct err *err)
+{
+	struct buf out = { 0 }, in = { 0 };
+	char path[HOME_PATH_MAX];
+	int64_t start;
+	long sent = 0;
+	int fd = -1, r = -1;
+
+	if (home_path(&bench->home, HOME_ADMIN_SOCK, path, err) != 0 ||
+	    wire_connect(path, &fd, err) != 0)
+		goto out;
+	start = clock_mono_us();
+	for (long done = 0; done < bench->requests; done++) {
+		for (; sent < bench->requests && sent - done < bench->window; sent++)
+			if (issue_send(bench, fd, sent, &out, err) != 0)
+				goto out;
+		if (issue_receive(bench, fd, &in, err) != 0)
+			goto out;
+	}
+	*rate = (double)bench->requests * 1e6 / (double)(clock_mono_us() - start);
+	r = issue_check(bench, err);
+out:
+	if (fd >= 0)
+		close(fd);
+	buf_free(&out);
+	buf_free(&in);
+	return r;
+}
+
+/* ---- runs ---- */
+
+static int
+bench_compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int
+bench_runs(struct bench *bench, struct err *err)
+{
+	double ratio[BENCH_RUNS_MAX] = { 0 }, most, rate;
+	int r = 0;
+
+	printf("issue: %ld requests a run, %ld under way, %ld cores, %ld sessions of the token\n",
+	    bench->requests, bench->window, bench->cores, bench->sessions);
+	printf("  run   bound 1/s  issued 1/s  ratio\n");
+	for (long i = 0; i < bench->runs && r == 0; i++) {
+		r = -1;
+		if (bench_meters_new((size_t)bench->requests, &bench->meters, err) == 0 &&
+		    bound(bench, &most, err) == 0 && issue_measure(bench, &rate, err) == 0) {
+			ratio[i] = rate / most;
+			printf("  %3ld  %10.0f  %10.0f  %5.2f\n", i + 1, most, rate, ratio[i]);
+			fflush(stdout);
+			r = 0;
+		}
+		bench_meters_free(bench->meters, (size_t)bench->requests);
+		bench->meters = NULL;
+	}
+	if (r != 0)
+		return -1;
+	qsort(ratio, (size_t)bench->runs, sizeof *ratio, bench_compare);
+	printf("ratio: min %.2f  median %.2f  max %.2f of %ld runs\n", ratio[0],
+	    ratio[bench->runs / 2], ratio[bench->runs - 1], bench->runs);
+	return 0;
+}
+
+/* The issuing key on its token, and the CA's certificate. */
+static int
+bench_open(struct bench *bench, const char *dir, const char *ca_path, struct err *err)
+{
+	const struct home_ca *ca;
+	const struct home_token *token;
+
+	if (home_load(dir, &bench->home, err) != 0 ||
+	    file_read(ca_path, CERT_DER_MAX, &bench->ca_der, err) != 0 ||
+	    cert_parse(bench->ca_der.data, bench->ca_der.len, &bench->ca, err) != 0)
+		return -1;
+	ca = home_ca(&bench->home, "issuing");
+	token = ca == NULL ? NULL : home_token(&bench->home, ca->token);
+	if (token == NULL)
+		return err_set(err, FAIL_NOT_FOUND, "bench: the home has no CA named issuing");
+	bench->sessions = token->conf.sessions;
+	if (hsm_open(&token->conf, &bench->hsm, err) != 0 ||
+	    hsm_key_find(bench->hsm, ca->key, &bench->key, err) != 0)
+		return -1;
+	return 0;
+}
+
+static void
+bench_usage(void)
+{
+	fputs("usage: bench_issue [--requests N] [--window N] [--runs N] HOME CA.der\n", stderr);
+	exit(EXIT_USAGE_);
+}
+
+static long
+bench_number(const char *text, long max)
+{
+	char *end;
+	long n = strtol(text, &end, 10);
+
+	if (*end != '\0' || n < 1 || n > max)
+		bench_usage();
+	return n;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "requests", required_argument, NULL, 'n' },
+		{ "window", required_argument, NULL, 'w' },
+		{ "runs", required_argument, NULL, 'r' },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct bench *bench = mem_alloc(sizeof *bench);
+	struct err err;
+	int c, status = EXIT_DONE;
+
+	bench->requests = 2000;
+	bench->window = 64;
+	bench->runs = 5;
+	bench->cores = sysconf(_SC_NPROCESSORS_ONLN);
+	if (bench->cores > BENCH_THREADS_MAX)
+		bench->cores = BENCH_THREADS_MAX;
+	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'n')
+			bench->requests = bench_number(optarg, BENCH_REQUESTS_MAX);
+		else if (c == 'w')
+			bench->window = bench_number(optarg, BENCH_REQUESTS_MAX);
+		else if (c == 'r')
+			bench->runs = bench_number(optarg, BENCH_RUNS_MAX);
+		else
+			bench_usage();
+	}
+	if (optind + 2 != argc)
+		bench_usage();
+	if (bench_open(bench, argv[optind], argv[optind + 1], &err) != 0 ||
+	    bench_runs(bench, &err) != 0) {
+		fprintf(stderr, "bench_issue: %s\n", err.msg);
+		status = err_exit_status(err.code);
+	}
+	hsm_close(bench->hsm);
+	buf_free(&bench->ca_der);
+	free(bench);
+	return status;
+}
