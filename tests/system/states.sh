@@ -1,0 +1,236 @@
+#!/bin/sh
+# The life cycle: every state and every action, through the command and in SQL on a copy of the
+# same database. What is legal passes, all else is refused - the second time by the database.
+#
+#   states.sh BUILD_ROOT SOURCE_ROOT
+set -u
+. "$2/tests/system/lib.sh"
+needs openssl curl jq sqlite3
+
+make_home
+up
+true_that "export of the CA certificates" demo_chain
+
+n=0
+# one_in STATE: a new certificate in that state; its serial in serial, its name in name.
+one_in() {
+	n=$((n + 1))
+	name=m$n
+	meter "$(printf '00db12340000%04x' "$n")" digitalSignature "$name"
+	case $1 in
+	valid) ;;
+	hold) ends 0 "hold" $smki hold "$serial" ;;
+	revoked) ends 0 "revoke" $smki revoke "$serial" --reason superseded ;;
+	esac
+	same "state to begin with" "$1" "$(state_of "$serial")"
+}
+
+# events SERIAL: the actions of its history, in order.
+events() {
+	$smki --json show "$1" | jq -r '[.events[].action] | join(" ")'
+}
+
+title "every state, every action"
+while read -r from action status to wants; do
+	one_in "$from"
+	before=$(events "$serial")
+	if [ "$status" -eq 0 ]; then
+		says "$serial $(echo "$wants" | tr _ ' ')" $smki "$action" "$serial"
+	else
+		refuses "$status" "$action of one $from" "$serial: certificate: state" \
+		    $smki "$action" "$serial"
+	fi
+	same "$action of one $from leads to" "$to" "$(state_of "$serial")"
+	case $wants in
+	already* | -) same "$action of one $from writes no event" "$before" "$(events "$serial")" ;;
+	*) same "$action of one $from writes an event" "$before $action" "$(events "$serial")" ;;
+	esac
+done <<'TABLE'
+valid hold 0 hold hold
+valid reactivate 0 valid already_valid
+valid revoke 0 revoked revoked_unspecified
+hold hold 0 hold already_hold
+hold reactivate 0 valid valid
+hold revoke 0 revoked revoked_unspecified
+revoked hold 73 revoked -
+revoked reactivate 73 revoked -
+revoked revoke 0 revoked already_revoked_superseded
+TABLE
+same "pairs tried" 9 "$n"
+
+title "reasons and dates"
+while read -r reason; do
+	one_in valid
+	says "$serial revoked $reason" $smki revoke --reason "$reason" "$serial"
+	same "reason in the list" "$reason" \
+	    "$($smki --json show "$serial" | jq -r .reason)"
+	says "$serial already revoked $reason" $smki revoke --reason "$reason" "$serial"
+done <<'TABLE'
+unspecified
+keyCompromise
+cACompromise
+affiliationChanged
+superseded
+cessationOfOperation
+privilegeWithdrawn
+aACompromise
+TABLE
+refuses 73 "another reason afterwards" 'reason is not rewritten' \
+    $smki revoke --reason superseded "$serial"
+refuses 73 "a date afterwards" 'invalidity date is not rewritten' \
+    $smki revoke --invalid-since 2024-05-06 "$serial"
+one_in valid
+for reason in certificateHold removeFromCRL; do
+	refuses 65 "revoke for $reason" 'RFC 5280 5.3.1' $smki revoke --reason "$reason" "$serial"
+done
+refuses 65 "no such reason" '"boredom" is no reason' $smki revoke --reason boredom "$serial"
+refuses 65 "a date to come" 'is in the future' $smki revoke --invalid-since 2999-01-01 "$serial"
+refuses 65 "no date" '"yesterday" is no time' $smki revoke --invalid-since yesterday "$serial"
+ends 64 "a reason for a hold" $smki hold --reason superseded "$serial"
+same "still" valid "$(state_of "$serial")"
+says "$serial revoked keyCompromise" $smki revoke --reason key-compromise \
+    --invalid-since 2024-05-06T07:08:09Z "$serial"
+same "invalidity date" 2024-05-06T07:08:09Z \
+    "$($smki --json show "$serial" | jq -r .invalidSince)"
+
+title "several at once"
+one_in valid
+a=$serial
+one_in valid
+b=$serial
+one_in revoked
+c=$serial
+none=0102030405060708
+ends 66 "one unknown among good ones" $smki hold "$a" "$none" "$b"
+same "a result line each" "$a hold
+$b hold" "$(cat "$work/stdout")"
+same "one line for the unknown one" 1 "$(wc -l <"$work/stderr")"
+has "it is named" "$none" "$work/stderr"
+ends 73 "the first failure decides: illegal" $smki reactivate "$a" "$c" "$none" zz
+ends 65 "the first failure decides: no serial" $smki hold zz "$c" "$none"
+same "lines on standard error" 3 "$(wc -l <"$work/stderr")"
+same "the others were tried" valid "$(state_of "$a")"
+says "$b already hold
+$b valid
+$b already valid" sh -c "$smki hold $b && $smki reactivate $b $b"
+upper=$(echo "$b" | tr a-f A-F | sed 's/../&:/g; s/:$//')
+says "$b hold" $smki hold "$upper"
+says "$b valid" $smki reactivate "$(echo "$b" | sed 's/../&-/g; s/-$//')"
+printf '# two serials\n%s\n\n  \n%s\n' "$a" "$b" >"$work/serials"
+says "$a hold
+$b hold" $smki hold --from "$work/serials"
+says "$a valid
+$b valid" sh -c "$smki reactivate --from - <$work/serials"
+printf '%s\n%s\nnot a serial\n' "$none" "$a" >"$work/serials"
+ends 66 "first failure of a file" $smki hold --from "$work/serials"
+same "the good one of the file" "$a hold" "$(cat "$work/stdout")"
+refuses 66 "no such file" "$work/none" $smki hold --from "$work/none"
+ends 64 "nothing named" $smki hold
+
+title "all of a device"
+meter 00db1234000100aa digitalSignature dev-s
+s=$serial
+meter 00db1234000100aa keyAgreement dev-a
+t=$serial
+says "$t hold
+$s hold" $smki hold --device 00DB:1234:0001:00AA
+ends 0 "revoke one of them" $smki revoke "$s"
+says "$t valid" $smki reactivate --device 00db1234000100aa
+says "$t revoked superseded" $smki revoke --device 00db1234000100aa --reason superseded
+says "$t already revoked superseded
+$s already revoked unspecified" $smki revoke --device 00db1234000100aa --reason superseded
+refuses 73 "nothing left to hold" 'all of its certificates are revoked' \
+    $smki hold --device 00db1234000100aa
+refuses 66 "an unknown device" 00db123400ffffff $smki hold --device 00db123400ffffff
+refuses 65 "no EUI-64" EUI-64 $smki hold --device 00db12
+
+title "JSON"
+one_in valid
+ends 0 "hold" $smki --json hold "$serial"
+same "what it says" "$serial hold certificateHold false" \
+    "$(jq -r '"\(.serial) \(.state) \(.reason) \(.already)"' "$work/stdout")"
+ends 73 "illegal" $smki --json reactivate "$c"
+same "what it says of a failure" "$c conflict" \
+    "$(jq -r '"\(.serial) \(.code)"' "$work/stdout" | tr A-Z a-z | sed 's/fail_//')"
+same "one line for people" 1 "$(wc -l <"$work/stderr")"
+
+title "the same in SQL, on a copy"
+one_in valid
+valid=$serial
+one_in hold
+hold=$serial
+one_in revoked
+revoked=$serial
+copy=$work/copy.db
+true_that "copy" sqlite3 "$home/db/smki.db" ".backup $copy"
+
+# change SERIAL FROM TO ACTION REASON: as a program would, with its event; undone at the end.
+change() {
+	sqlite3 -bail "$copy" <<SQL 2>"$work/sql"
+BEGIN;
+INSERT INTO event(id, time, actor, action, ca, certificate, from_state, to_state, reason)
+SELECT e.id + 1, e.time, 0, '$4', c.ca, c.id, $2, $3, $5
+FROM certificate c, (SELECT id, time FROM event ORDER BY id DESC LIMIT 1) e
+WHERE c.serial = x'$1';
+UPDATE certificate SET state = $3, reason = $5, changed = (SELECT time FROM event ORDER BY id DESC
+    LIMIT 1), event = (SELECT max(id) FROM event) WHERE serial = x'$1';
+SELECT state FROM certificate WHERE serial = x'$1';
+ROLLBACK;
+SQL
+}
+legal=0 tried=0
+for pair in "0 $valid" "1 $hold" "2 $revoked"; do
+	from=${pair%% *} serial=${pair#* }
+	for to in 0 1 2; do
+		case $to in
+		0) reason=NULL ;;
+		1) reason=6 ;;
+		2) reason=4 ;;
+		esac
+		for action in hold reactivate revoke issue; do
+			tried=$((tried + 1))
+			got=$(change "$serial" "$from" "$to" "$action" "$reason")
+			status=$?
+			case "$from $to $action" in
+			'0 1 hold' | '1 0 reactivate' | '0 2 revoke' | '1 2 revoke')
+				legal=$((legal + 1))
+				same "SQL: $action from $from to $to ($(cat "$work/sql"))" \
+				    "0 $to" "$status $got"
+				;;
+			*)
+				differ "SQL: $action from $from to $to" 0 "$status"
+				;;
+			esac
+		done
+	done
+done
+same "legal changes" "4 of 36" "$legal of $tried"
+
+title "other ways round the life cycle, in SQL"
+# forbids TEXT SQL
+forbids() {
+	sqlite3 -bail "$copy" "$2" >"$work/sql" 2>&1
+	differ "refused: $2" 0 "$?"
+	has "$2" "$1" "$work/sql"
+}
+row="serial = x'$revoked'"
+forbids 'transition table' "UPDATE certificate SET state = 0, reason = NULL WHERE $row"
+forbids 'transition table' "UPDATE OR REPLACE certificate SET state = 1, reason = 6 WHERE $row"
+forbids 'no event of its own' "UPDATE certificate SET state = 1, reason = 6
+    WHERE serial = x'$valid'"
+forbids 'transition table' "UPDATE certificate SET reason = 1 WHERE $row"
+forbids 'never changed' "UPDATE certificate SET serial = x'01' WHERE $row"
+forbids 'never changed' "UPDATE certificate SET not_after = not_after + 1 WHERE $row"
+forbids 'never deleted' "DELETE FROM certificate WHERE $row"
+forbids 'never changed' "UPDATE certificate_der SET der = x'00'"
+forbids 'never deleted' "DELETE FROM certificate_der"
+forbids 'never changed' "UPDATE event SET time = time + 1"
+forbids 'never deleted' "DELETE FROM event"
+forbids 'life cycle is fixed' "INSERT INTO transition VALUES (2, 0, 'reactivate')"
+forbids 'life cycle is fixed' "DELETE FROM transition"
+same "the copy is as it was" "0 1 2" "$(sqlite3 "$copy" "SELECT group_concat(state, ' ') FROM
+    (SELECT state FROM certificate WHERE serial IN (x'$valid', x'$hold', x'$revoked')
+    ORDER BY id)")"
+same "and sound" ok "$(sqlite3 "$copy" 'PRAGMA integrity_check')"
+down
+finish
