@@ -127,7 +127,7 @@ CREATE TABLE crl (
 	this_update INTEGER,
 	next_update INTEGER,
 	entries INTEGER CHECK (entries >= 0),
-	size INTEGER CHECK (size > 0),
+	size INTEGER CHECK (size >= 0),
 	sha256 BLOB CHECK (sha256 IS NULL OR length(sha256) = 32),
 	PRIMARY KEY (ca, number),
 	CHECK ((event IS NULL) = (this_update IS NULL) AND (event IS NULL) = (next_update IS NULL)

@@ -8,9 +8,9 @@
 #include "smki/home.h"
 
 struct ceremony_crl {
-	const char *ca;	    /* the root's name: [ca NAME] tells its token */
-	struct span cert;   /* its certificate, DER */
-	int64_t number;	    /* taken in the database */
+	const char *ca;	  /* the root's name: [ca NAME] tells its token */
+	struct span cert; /* its certificate, DER */
+	int64_t number;	  /* taken in the database */
 	time_t now;
 	const struct store_listed *listed;
 	size_t n;

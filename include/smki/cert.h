@@ -14,8 +14,8 @@
 
 /* What of the CA goes into what it issues. Spans are borrowed from the CA's certificate. */
 struct issuer {
-	struct span subject;   /* Name, byte for byte */
-	struct span ski;       /* contents of its SubjectKeyIdentifier */
+	struct span subject; /* Name, byte for byte */
+	struct span ski;     /* contents of its SubjectKeyIdentifier */
 	time_t not_after;
 	enum ec_curve curve;   /* of its key: fixes the signature algorithm */
 	char crl_uri[URI_MAX]; /* "" = not configured */
@@ -27,8 +27,8 @@ struct issuer {
  * Random serial: octets long, first octet 0x01..0x7f (so the DER length is fixed and the value
  * positive), the rest unpredictable. draw fills n octets from a CSPRNG: 0 or -1.
  */
-int cert_serial(long octets, int (*draw)(uint8_t *out, size_t n), struct serial *out,
-    struct err *err) MUST_USE;
+int cert_serial(
+    long octets, int (*draw)(uint8_t *out, size_t n), struct serial *out, struct err *err) MUST_USE;
 
 /*
  * notBefore = now; notAfter = 99991231235959Z, or now + validity - 1 (both ends count, RFC 5280
@@ -60,13 +60,13 @@ struct cert {
 	struct span subject;
 	time_t not_before, not_after;
 	struct ec_pub pub;
-	struct span ski;       /* empty when absent */
+	struct span ski; /* empty when absent */
 	struct span aki;
-	unsigned key_usage;    /* 0 when absent */
+	unsigned key_usage; /* 0 when absent */
 	bool ca;
-	bool eku_ocsp;	       /* extKeyUsage holds id-kp-OCSPSigning */
+	bool eku_ocsp; /* extKeyUsage holds id-kp-OCSPSigning */
 	bool nocheck;
-	struct span san;       /* GeneralNames, empty when absent */
+	struct span san; /* GeneralNames, empty when absent */
 	struct span sig;
 	enum ec_curve sig_curve;
 };

@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <time.h>
 
-time_t clock_now(void);	   /* CLOCK_REALTIME, seconds */
-time_t clock_boot(void);   /* CLOCK_BOOTTIME, seconds */
+time_t clock_now(void);	     /* CLOCK_REALTIME, seconds */
+time_t clock_boot(void);     /* CLOCK_BOOTTIME, seconds */
 int64_t clock_mono_ms(void); /* CLOCK_MONOTONIC, milliseconds: deadlines */
 int64_t clock_mono_us(void); /* the same in microseconds: measurements */
 

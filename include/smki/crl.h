@@ -27,7 +27,7 @@ struct crl_params {
 	struct span issuer; /* the CA's subject, byte for byte */
 	struct span ski;    /* AKI keyIdentifier */
 	enum ec_curve curve;
-	int64_t number;	    /* CRLNumber, > 0 */
+	int64_t number; /* CRLNumber, > 0 */
 	time_t this_update, next_update;
 };
 

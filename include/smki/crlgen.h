@@ -41,8 +41,8 @@ int crlgen_publish(const struct crlgen_conf *conf, const struct ca *ca, struct s
 
 /* At start, before anything is made: finish renames of committed lists (bytes checked by their
  * SHA-256), remove what was never committed. */
-int crlgen_recover(const char *dir, const struct caset *cas, struct store *reader,
-    struct err *err) MUST_USE;
+int crlgen_recover(
+    const char *dir, const struct caset *cas, struct store *reader, struct err *err) MUST_USE;
 
 /*
  * When the next list of this CA is due: now or earlier = make it. changed_event newer than the

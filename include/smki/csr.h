@@ -15,7 +15,7 @@
 #define CSR_EXT_MAX 16
 
 struct csr_ext {
-	struct span oid;   /* contents octets */
+	struct span oid; /* contents octets */
 	bool critical;
 	struct span value; /* contents of extnValue */
 };

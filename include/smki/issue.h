@@ -56,8 +56,8 @@ struct issue_result {
  */
 struct issue_task {
 	struct issue_request request;
-	void (*done)(struct issue_task *task, const struct issue_result *result,
-	    const struct err *err);
+	void (*done)(
+	    struct issue_task *task, const struct issue_result *result, const struct err *err);
 	void *arg;
 	struct issue_work *work; /* issue.c's */
 };

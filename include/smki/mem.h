@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* Never return NULL (no memory: one line to stderr, _exit(EXIT_UNAVAILABLE)); free with free(). */
-void *mem_alloc(size_t size); /* zeroed */
+void *mem_alloc(size_t size);		/* zeroed */
 void *mem_array(size_t n, size_t size); /* zeroed, overflow checked */
 void *mem_resize(void *old, size_t n, size_t size);
 void *mem_copy(const void *src, size_t size);

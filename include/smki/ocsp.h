@@ -26,7 +26,7 @@ struct ocsp_id {
 	struct span whole; /* the CertID, tag to end: echoed as received */
 	enum ocsp_hash hash;
 	struct span name_hash, key_hash;
-	bool serial_ok;	       /* positive and at most 20 octets; else it cannot have been issued */
+	bool serial_ok; /* positive and at most 20 octets; else it cannot have been issued */
 	struct serial serial;
 };
 
@@ -45,8 +45,8 @@ struct ocsp_request {
  * are kept. A critical nonce is a nonce. requestorName and a signature are ignored (9919 3.1.2)
  * but must be well formed.
  */
-int ocsp_request_parse(const uint8_t *der, size_t len, struct ocsp_request *out,
-    struct err *err) MUST_USE;
+int ocsp_request_parse(
+    const uint8_t *der, size_t len, struct ocsp_request *out, struct err *err) MUST_USE;
 
 enum ocsp_status {
 	OCSP_GOOD = 0,
@@ -64,9 +64,9 @@ struct ocsp_answer {
 struct ocsp_params {
 	const struct ocsp_answer *answers;
 	size_t n;
-	struct span nonce;	 /* p NULL = none */
-	bool extended_revoke;	 /* RFC 6960 4.4.8 in responseExtensions */
-	time_t produced_at;	 /* = thisUpdate of all (RFC 9919 6, 7.2) */
+	struct span nonce;    /* p NULL = none */
+	bool extended_revoke; /* RFC 6960 4.4.8 in responseExtensions */
+	time_t produced_at;   /* = thisUpdate of all (RFC 9919 6, 7.2) */
 	time_t next_update;
 	struct span responder_cert; /* delegated certificate, included; p NULL = the CA signs */
 };

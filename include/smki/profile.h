@@ -8,12 +8,12 @@
 #include "smki/csr.h"
 #include "smki/types.h"
 
-#define PROFILE_LIST_MAX 8   /* OIDs or names in one list of a profile */
-#define PROFILE_DN_MAX 6     /* attributes of a fixed subject */
-#define PROFILE_TEXT_MAX 64  /* one attribute value */
-#define NAME_DER_MAX 512     /* encoded Name */
-#define SAN_DER_MAX 1024     /* encoded GeneralNames */
-#define SAN_NAMES_MAX 16     /* host names of a server certificate */
+#define PROFILE_LIST_MAX 8  /* OIDs or names in one list of a profile */
+#define PROFILE_DN_MAX 6    /* attributes of a fixed subject */
+#define PROFILE_TEXT_MAX 64 /* one attribute value */
+#define NAME_DER_MAX 512    /* encoded Name */
+#define SAN_DER_MAX 1024    /* encoded GeneralNames */
+#define SAN_NAMES_MAX 16    /* host names of a server certificate */
 
 enum profile_kind {
 	PROFILE_ROOT_CA = 1,
@@ -47,28 +47,28 @@ struct profile {
 	char description[DETAIL_LEN];
 	enum profile_kind kind;
 	bool curve_p256, curve_p384;
-	bool no_expiry;	     /* notAfter 99991231235959Z */
-	long validity;	     /* seconds, inclusive of both ends, when !no_expiry */
-	long serial_octets;  /* 8..20 */
-	unsigned key_usage;  /* all of these bits ... */
+	bool no_expiry;	       /* notAfter 99991231235959Z */
+	long validity;	       /* seconds, inclusive of both ends, when !no_expiry */
+	long serial_octets;    /* 8..20 */
+	unsigned key_usage;    /* all of these bits ... */
 	bool key_usage_choice; /* ... or exactly one of them, as the request says */
 	size_t n_eku;
 	struct profile_oid eku[PROFILE_LIST_MAX];
 	bool eku_critical;
-	bool short_key_id;   /* SKI by method 2 (8 octets); issuer's SKI must be of that form too */
+	bool short_key_id; /* SKI by method 2 (8 octets); issuer's SKI must be of that form too */
 	size_t n_policies;
 	struct profile_oid policies[PROFILE_LIST_MAX];
 	bool policies_critical;
-	bool ca;	     /* basicConstraints cA TRUE, critical */
-	long path_len;	     /* -1 = absent */
-	bool cdp;	     /* CRL distribution point */
+	bool ca;       /* basicConstraints cA TRUE, critical */
+	long path_len; /* -1 = absent */
+	bool cdp;      /* CRL distribution point */
 	bool aia_ocsp, aia_ca;
 	bool ocsp_nocheck;
-	size_t n_hw_arcs;    /* hwType must lie strictly under one of these */
+	size_t n_hw_arcs; /* hwType must lie strictly under one of these */
 	struct profile_oid hw_arcs[PROFILE_LIST_MAX];
-	size_t n_roles;	     /* organisation: allowed OU role codes, 0..255 */
+	size_t n_roles; /* organisation: allowed OU role codes, 0..255 */
 	uint8_t roles[64];
-	size_t n_subject;    /* CA and ocsp kinds only */
+	size_t n_subject; /* CA and ocsp kinds only */
 	struct profile_attr subject[PROFILE_DN_MAX];
 };
 
@@ -93,8 +93,8 @@ struct grant {
  * without subject, unknown key usage word, bad OID, ... FAIL_INVALID "profile NAME: ...".
  * *out is the caller's, for profile_free.
  */
-int profile_parse(const char *name, const char *text, size_t len, struct profile **out,
-    struct err *err) MUST_USE;
+int profile_parse(
+    const char *name, const char *text, size_t len, struct profile **out, struct err *err) MUST_USE;
 void profile_free(struct profile *profile);
 const char *profile_kind_str(enum profile_kind kind);
 
@@ -120,7 +120,7 @@ int profile_grant(const struct profile *profile, const struct csr *csr, struct g
  * A grant without a request, for certificates the CA makes for itself: CA, OCSP, server. label is
  * the CA's name ("issuing") or ignored for servers; subject from the profile, where "%s" in a
  * value is replaced by label, and empty for a server; names are host names or addresses (servers
- * only). holder: "ca:LABEL", "ocsp:LABEL", "tls:FIRST-NAME". Other kinds: FAIL_DENIED.
+ * only). holder: "ca:LABEL", "ocsp" (one responder for all CAs), "tls:FIRST-NAME". Other kinds: FAIL_DENIED.
  */
 int profile_grant_service(const struct profile *profile, const char *label,
     const char *const *names, size_t n_names, const struct ec_pub *pub, struct grant *out,

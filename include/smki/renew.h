@@ -11,7 +11,7 @@
 time_t renew_due(time_t not_before, time_t not_after);
 
 /*
- * Issue a responder certificate by ca for pub (profile "ocsp", holder "ocsp:NAME"), record it and
+ * Issue a responder certificate by ca for pub (profile "ocsp", holder "ocsp"), record it and
  * make it the CA's responder, all in one transaction. Synchronous.
  */
 int renew_responder(const struct ca *ca, const struct profile *profile, const struct ec_pub *pub,

@@ -20,9 +20,9 @@ enum setup_token {
 struct setup {
 	const char *dir;
 	const char *token_uri[SETUP_TOKENS]; /* NULL = SoftHSM in the home */
-	const char *url;    /* NULL = none: profiles with CDP or AIA refuse */
-	const char *http;   /* ADDR:PORT */
-	const char *policies; /* folder of profiles to take; NULL = those that ship */
+	const char *url;		     /* NULL = none: profiles with CDP or AIA refuse */
+	const char *http;		     /* ADDR:PORT */
+	const char *policies;		    /* folder of profiles to take; NULL = those that ship */
 	const char *names[SETUP_NAMES_MAX]; /* host names of the TLS certificate */
 	size_t n_names;
 	/* Owners of the files when root sets up (design: two uids); -1 = whoever runs it. */

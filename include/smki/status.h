@@ -11,7 +11,8 @@
 #include "smki/timeguard.h"
 
 struct status_request {
-	char ca[NAME_LEN]; /* "" = whichever; several have the serial: FAIL_INVALID asking for --ca */
+	char ca
+	    [NAME_LEN]; /* "" = whichever; several have the serial: FAIL_INVALID asking for --ca */
 	struct serial serial;
 	struct change change;
 	long uid;
@@ -20,7 +21,7 @@ struct status_request {
 };
 
 struct status_result {
-	bool already; /* nothing had to be done */
+	bool already;		/* nothing had to be done */
 	struct store_cert cert; /* as it is now */
 };
 
@@ -34,8 +35,8 @@ struct status_task {
 	struct status_result result;
 	const struct caset *cas;
 	struct timeguard *guard;
-	void (*done)(struct status_task *task, const struct status_result *result,
-	    const struct err *err);
+	void (*done)(
+	    struct status_task *task, const struct status_result *result, const struct err *err);
 	void *arg;
 };
 /* Serial unknown: FAIL_NOT_FOUND. Illegal: FAIL_CONFLICT (lifecycle.h). */

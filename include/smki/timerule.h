@@ -6,13 +6,13 @@
 
 #include "smki/types.h"
 
-#define CLOCK_BACK_MAX 5	     /* seconds behind the newest time in the database */
-#define CLOCK_JUMP_MAX 300	     /* seconds REALTIME may move against BOOTTIME */
-#define CLOCK_AHEAD_MAX (7 * 86400)  /* seconds after the newest time, at start only */
+#define CLOCK_BACK_MAX 5	    /* seconds behind the newest time in the database */
+#define CLOCK_JUMP_MAX 300	    /* seconds REALTIME may move against BOOTTIME */
+#define CLOCK_AHEAD_MAX (7 * 86400) /* seconds after the newest time, at start only */
 
 /* Kept by a daemon from its start; one thread updates it. */
 struct clock_rule {
-	time_t base_now;  /* REALTIME and BOOTTIME taken together */
+	time_t base_now; /* REALTIME and BOOTTIME taken together */
 	time_t base_boot;
 	bool ahead_at_start; /* start was over CLOCK_AHEAD_MAX after the newest time */
 };

@@ -76,18 +76,18 @@ enum crl_reason {
 
 /* What a key may do, in the sense of "one key for one holder and usage". Stored. */
 enum key_use {
-	USE_SIGNATURE = 1,    /* digitalSignature of an end entity */
-	USE_AGREEMENT = 2,    /* keyAgreement of an end entity */
-	USE_CA = 3,	      /* keyCertSign, cRLSign */
-	USE_OCSP = 4,	      /* id-kp-OCSPSigning */
-	USE_SERVER = 5,	      /* id-kp-serverAuth */
+	USE_SIGNATURE = 1, /* digitalSignature of an end entity */
+	USE_AGREEMENT = 2, /* keyAgreement of an end entity */
+	USE_CA = 3,	   /* keyCertSign, cRLSign */
+	USE_OCSP = 4,	   /* id-kp-OCSPSigning */
+	USE_SERVER = 5,	   /* id-kp-serverAuth */
 };
 
 /* Whom a certificate is for. Stored. */
 enum holder_kind {
 	HOLDER_DEVICE = 1,	 /* name = EUI-64, 8 raw octets */
 	HOLDER_ORGANISATION = 2, /* name = EUI-64, 8 raw octets */
-	HOLDER_SERVICE = 3,	 /* name = label: "ca:issuing", "ocsp:issuing", "tls:host" */
+	HOLDER_SERVICE = 3,	 /* name = label: "ca:issuing", "ocsp", "tls:host" */
 };
 
 struct holder {

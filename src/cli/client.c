@@ -19,8 +19,10 @@ client_open(struct cli *cli, struct err *err)
 	if (home_path(&home, HOME_CONF, path, err) != 0)
 		return -1;
 	if (access(path, F_OK) != 0)
-		return err_set(err, FAIL_NOT_FOUND, "home %s: no smki.conf there; make one with: "
-						    "smki --home %s init", cli->dir, cli->dir);
+		return err_set(err, FAIL_NOT_FOUND,
+		    "home %s: no smki.conf there; make one with: "
+		    "smki --home %s init",
+		    cli->dir, cli->dir);
 	if (home_path(&home, HOME_ADMIN_SOCK, path, err) != 0)
 		return -1;
 	return wire_connect(path, &cli->fd, err);

@@ -26,8 +26,8 @@ static const struct verb main_verbs[] = {
 	    "certificate for a request (PEM or DER, - is standard input)", issue_verb },
 	{ "hold", "[--ca CA] [--device EUI64] [--from FILE] [SERIAL...]", "suspend certificates",
 	    state_hold_verb },
-	{ "reactivate", "[--ca CA] [--device EUI64] [--from FILE] [SERIAL...]",
-	    "end a hold", state_reactivate_verb },
+	{ "reactivate", "[--ca CA] [--device EUI64] [--from FILE] [SERIAL...]", "end a hold",
+	    state_reactivate_verb },
 	{ "revoke",
 	    "[--reason R] [--invalid-since T] [--ca CA] [--device EUI64] [--from FILE] [SERIAL...]",
 	    "end certificates for ever", state_revoke_verb },
@@ -49,7 +49,8 @@ main_help(FILE *out)
 	fputs("usage: smki [--home DIR] [--json] VERB ...\n\n", out);
 	for (size_t i = 0; i < ARRAY_LEN(main_verbs); i++)
 		fprintf(out, "  %-11s %s\n", main_verbs[i].name, main_verbs[i].help);
-	fputs("\nsmki VERB --help tells a verb's options. The home is $SMKI_HOME, else /var/lib/smki.\n",
+	fputs("\nsmki VERB --help tells a verb's options. The home is $SMKI_HOME, else "
+	      "/var/lib/smki.\n",
 	    out);
 }
 

@@ -89,8 +89,8 @@ run_reap(struct run_child *child, size_t n, bool stopping, int *status)
 		if (WIFSIGNALED(wait_status))
 			log_error("%s ended by signal %d", child[i].program, WTERMSIG(wait_status));
 		else
-			log_error("%s ended with status %d", child[i].program,
-			    WEXITSTATUS(wait_status));
+			log_error(
+			    "%s ended with status %d", child[i].program, WEXITSTATUS(wait_status));
 		*status = EXIT_INTERNAL;
 	}
 	return running;

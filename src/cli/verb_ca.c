@@ -19,8 +19,8 @@ struct ca_run {
 	const char *name; /* NULL = all */
 	int full;
 	size_t n;
-	struct buf der;	      /* certificate of the one named */
-	char root[NAME_LEN];  /* the only root, when there is one */
+	struct buf der;	     /* certificate of the one named */
+	char root[NAME_LEN]; /* the only root, when there is one */
 	size_t n_roots;
 };
 

@@ -52,7 +52,8 @@ crl_fetch(struct cli *cli, const char *ca, const char *path, struct crl_run *run
 
 	snprintf(name.ca, sizeof name.ca, "%s", ca);
 	if (path != NULL && (run->out = fopen(tmp, "wb")) == NULL) {
-		err_sys(err, FAIL_DENIED, "%s: cannot be written", tmp);
+		err_sys(err, errno == ENOENT || errno == ENOTDIR ? FAIL_NOT_FOUND : FAIL_DENIED,
+		    "%s: cannot be written", tmp);
 		goto out;
 	}
 	client_start(cli, &msg, ADMIN_CRL);
@@ -65,7 +66,8 @@ crl_fetch(struct cli *cli, const char *ca, const char *path, struct crl_run *run
 		goto out;
 	}
 	if (path != NULL) {
-		if (fflush(run->out) != 0 || fsync(fileno(run->out)) != 0 || fclose(run->out) != 0) {
+		if (fflush(run->out) != 0 || fsync(fileno(run->out)) != 0 ||
+		    fclose(run->out) != 0) {
 			run->out = NULL;
 			err_sys(err, FAIL_UNAVAILABLE, "%s: cannot be written", tmp);
 			goto out;

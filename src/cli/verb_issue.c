@@ -28,7 +28,8 @@ issue_notes(const struct issue_result *result)
 		    result->state == CERT_HOLD ? "; it is on hold" : "");
 	else if (result->replaces != 0)
 		fprintf(stderr,
-		    "smki: serial %s issued; earlier certificates of this holder and profile stay as "
+		    "smki: serial %s issued; earlier certificates of this holder and profile stay "
+		    "as "
 		    "they are until they are revoked\n",
 		    serial);
 }
@@ -64,8 +65,8 @@ out:
 }
 
 static int
-issue_options(int argc, char **argv, struct issue_request *request, const char **out,
-    struct err *err)
+issue_options(
+    int argc, char **argv, struct issue_request *request, const char **out, struct err *err)
 {
 	static const struct option options[] = {
 		{ "profile", required_argument, NULL, 'p' },

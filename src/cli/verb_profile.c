@@ -23,7 +23,8 @@ profile_list(struct cli *cli, const struct profiles *profiles)
 			json_str("description", p->description, 0);
 			puts("}");
 		} else {
-			printf("%-18s %-13s %s\n", p->name, profile_kind_str(p->kind), p->description);
+			printf(
+			    "%-18s %-13s %s\n", p->name, profile_kind_str(p->kind), p->description);
 		}
 	}
 	return EXIT_DONE;

@@ -41,7 +41,8 @@ show_event(const struct cli *cli, const struct store_event *e, int first)
 		return;
 	}
 	printf("  event %-8lld %s  %-10s %s%s%s%s%s\n", (long long)e->id, at, e->action, who,
-	    e->reason >= 0 ? "  " : "", e->reason >= 0 ? reason_str((enum crl_reason)e->reason) : "",
+	    e->reason >= 0 ? "  " : "",
+	    e->reason >= 0 ? reason_str((enum crl_reason)e->reason) : "",
 	    e->detail[0] != 0 ? "  " : "", e->detail);
 }
 
@@ -66,11 +67,12 @@ show_cert(struct cli *cli, const struct admin_found *found)
 	time_text(c->not_before, from);
 	time_text(c->not_after, until);
 	time_text(c->changed, changed);
-	printf("serial    %s\nca        %s\nprofile   %s\nholder    %s%s%s\nvalidity  %s to %s\n", serial,
-	    c->ca_name, c->profile, holder, c->holder.hw_type[0] != 0 ? "  hwType " : "",
+	printf("serial    %s\nca        %s\nprofile   %s\nholder    %s%s%s\nvalidity  %s to %s\n",
+	    serial, c->ca_name, c->profile, holder, c->holder.hw_type[0] != 0 ? "  hwType " : "",
 	    c->holder.hw_type, from, until);
 	printf("state     %s since %s%s%s\n", state_str(c->state), changed,
-	    c->state == CERT_VALID ? "" : "  ", c->state == CERT_VALID ? "" : reason_str(c->reason));
+	    c->state == CERT_VALID ? "" : "  ",
+	    c->state == CERT_VALID ? "" : reason_str(c->reason));
 	if (c->invalid_since != 0) {
 		time_text(c->invalid_since, from);
 		printf("invalid   since %s\n", from);
@@ -120,7 +122,8 @@ show_file(const char *path, struct admin_find *find, struct err *err)
 	struct cert cert;
 	int r = -1;
 
-	if (output_read_cert(path, &der, err) == 0 && cert_parse(der.data, der.len, &cert, err) == 0) {
+	if (output_read_cert(path, &der, err) == 0 &&
+	    cert_parse(der.data, der.len, &cert, err) == 0) {
 		find->serial = cert.serial;
 		r = 0;
 	}
@@ -227,8 +230,8 @@ list_options(int argc, char **argv, struct admin_list *list, struct err *err)
 		case 'l':
 			list->limit = strtoll(optarg, &end, 10);
 			if (*end != 0 || end == optarg || list->limit <= 0)
-				return err_set(err, FAIL_INVALID, "limit: \"%s\" is no number above 0",
-				    optarg);
+				return err_set(err, FAIL_INVALID,
+				    "limit: \"%s\" is no number above 0", optarg);
 			break;
 		default:
 			exit(cli_usage("list"));

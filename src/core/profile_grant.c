@@ -544,7 +544,7 @@ profile_grant_service(const struct profile *profile, const char *label, const ch
     size_t n_names, const struct ec_pub *pub, struct grant *out, struct err *err)
 {
 	struct grant g = { 0 };
-	const char *prefix = "";
+	const char *holder = "ca:";
 
 	if (grant_key(profile, "key", pub, &g, err) != 0)
 		return -1;
@@ -554,11 +554,11 @@ profile_grant_service(const struct profile *profile, const char *label, const ch
 	case PROFILE_ROOT_CA:
 	case PROFILE_ISSUING_CA:
 		g.use = USE_CA;
-		prefix = "ca:";
 		break;
 	case PROFILE_OCSP:
 		g.use = USE_OCSP;
-		prefix = "ocsp:";
+		/* One responder key answers for all CAs: its holder is the responder, not a CA. */
+		holder = "ocsp";
 		break;
 	case PROFILE_SERVER:
 		grant_subject_empty(&g);
@@ -573,8 +573,8 @@ profile_grant_service(const struct profile *profile, const char *label, const ch
 	}
 	if (name_check("ca", label, err) != 0 || grant_fixed_subject(profile, label, &g, err) != 0)
 		return -1;
-	g.holder.name_len = (size_t)snprintf(
-	    (char *)g.holder.name, sizeof(g.holder.name), "%s%s", prefix, label);
+	g.holder.name_len = (size_t)snprintf((char *)g.holder.name, sizeof(g.holder.name), "%s%s",
+	    holder, profile->kind == PROFILE_OCSP ? "" : label);
 	*out = g;
 	return 0;
 }

@@ -235,6 +235,14 @@ hsm_pool_close(struct hsm_pool *pool)
 		hsm_pool_free(pool);
 }
 
+int
+hsm_pool_login_hangs(const struct hsm_pool *pool, struct err *err)
+{
+	return err_set(err, FAIL_UNAVAILABLE,
+	    "token %s: PKCS#11 C_Login: does not come back; it is not tried beside that",
+	    hsm_module_token(pool->module));
+}
+
 /* Refuse at once: no session is up, and the last bring-up failed or hangs. */
 static bool
 hsm_pool_refuses(const struct hsm_pool *pool, int64_t now, struct err *err)
@@ -248,7 +256,9 @@ hsm_pool_refuses(const struct hsm_pool *pool, int64_t now, struct err *err)
 		return false;
 	if (now >= pool->retry_at && pool->bringing == NULL)
 		return false;
-	if (err != NULL)
+	if (pool->bringing != NULL && pool->bringing->given_up)
+		(void)hsm_pool_login_hangs(pool, err);
+	else if (err != NULL)
 		*err = pool->why;
 	return true;
 }

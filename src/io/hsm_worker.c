@@ -105,9 +105,7 @@ hsm_worker_bring_up(struct hsm_worker *worker, struct err *err)
 	while (pool->bringing != NULL && !pool->bringing->given_up && !pool->closing)
 		pthread_cond_wait(&pool->changed, &pool->lock);
 	if (pool->bringing != NULL)
-		return err_set(err, FAIL_UNAVAILABLE,
-		    "token %s: PKCS#11 C_Login: does not come back; it is not tried beside that",
-		    hsm_module_token(pool->module));
+		return hsm_pool_login_hangs(pool, err);
 	if (hsm_worker_gate_closed(pool, clock_mono_ms())) {
 		*err = pool->why;
 		return -1;

@@ -82,6 +82,8 @@ void hsm_pool_end_work(struct hsm_work *work);
 unsigned hsm_pool_up(const struct hsm_pool *pool);
 /* Take the thread out of pool->workers. */
 void hsm_pool_forget(struct hsm_pool *pool, const struct hsm_worker *worker);
+/* The answer while a login hangs that nobody may try beside. FAIL_UNAVAILABLE. */
+int hsm_pool_login_hangs(const struct hsm_pool *pool, struct err *err);
 /* Free a closed pool and call its done; without the mutex. */
 void hsm_pool_free(struct hsm_pool *pool);
 

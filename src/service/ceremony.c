@@ -9,8 +9,8 @@
 #include "smki/mem.h"
 
 int
-ceremony_crl(const struct home *home, const struct ceremony_crl *wanted, struct buf *out,
-    struct err *err)
+ceremony_crl(
+    const struct home *home, const struct ceremony_crl *wanted, struct buf *out, struct err *err)
 {
 	const struct home_ca *ca = home_ca(home, wanted->ca);
 	const struct home_token *token;
@@ -32,8 +32,8 @@ ceremony_crl(const struct home *home, const struct ceremony_crl *wanted, struct 
 		goto out;
 	signer = (struct signer){ .pub = *hsm_key_pub(key), .sign = hsm_sign, .ctx = key };
 	if (!ec_pub_eq(&signer.pub, &cert.pub)) {
-		err_set(err, FAIL_DENIED, "ca %s: key on token %s is not the certificate's", wanted->ca,
-		    token->conf.token);
+		err_set(err, FAIL_DENIED, "ca %s: key on token %s is not the certificate's",
+		    wanted->ca, token->conf.token);
 		goto out;
 	}
 	cert_issuer(&cert, &issuer);

@@ -52,7 +52,8 @@ setup_sign(struct setup_state *state, const char *profile_name, const struct iss
 	int r = -1;
 
 	if (cert_serial(profile->serial_octets, rng_draw, &out->serial, err) != 0 ||
-	    cert_validity(profile, issuer, state->now, &out->not_before, &out->not_after, err) != 0 ||
+	    cert_validity(profile, issuer, state->now, &out->not_before, &out->not_after, err) !=
+		0 ||
 	    cert_build_tbs(profile, issuer, &out->grant, &out->serial, out->not_before,
 		out->not_after, &tbs, err) != 0 ||
 	    sign_wrap(signer, tbs.data, tbs.len, &out->der, err) != 0 ||
@@ -179,7 +180,8 @@ setup_issuing(struct setup_state *state, struct setup_chain *chain, struct err *
 		snprintf(issuer.ca_uri, sizeof issuer.ca_uri, "%s/ca/issuing.cer", url);
 	}
 	if (setup_signer(state, SETUP_ISSUING, &hsm, &signer, err) != 0 ||
-	    setup_grant(state, "ocsp", "issuing", &state->pub[SETUP_OCSP], &chain->ocsp, err) != 0 ||
+	    setup_grant(state, "ocsp", "issuing", &state->pub[SETUP_OCSP], &chain->ocsp, err) !=
+		0 ||
 	    setup_sign(state, "ocsp", &issuer, &signer, &chain->ocsp, err) != 0 ||
 	    setup_tls_key(state, &tls, err) != 0 ||
 	    setup_grant(state, "tls-server", "", &tls, &chain->tls, err) != 0 ||
@@ -241,7 +243,9 @@ setup_rows(struct store *store, const struct store_actor *actor, struct setup_ch
 static int
 setup_database(struct setup_state *state, struct setup_chain *chain, struct err *err)
 {
-	struct store_actor actor = { .uid = (long)geteuid(), .now = state->now, .detail = "smki init" };
+	struct store_actor actor = {
+		.uid = (long)geteuid(), .now = state->now, .detail = "smki init"
+	};
 	struct store *store = NULL;
 	char path[HOME_PATH_MAX];
 	mode_t mask = umask(027);
@@ -262,8 +266,9 @@ out:
 	store_close(store);
 	umask(mask);
 	if (r == 0)
-		r = setup_path(state, path, err, HOME_DB_DIR) != 0 ? -1
-		    : setup_own(path, state->setup->ca_uid, state->setup->http_gid, err);
+		r = setup_path(state, path, err, HOME_DB_DIR) != 0
+			? -1
+			: setup_own(path, state->setup->ca_uid, state->setup->http_gid, err);
 	return r;
 }
 

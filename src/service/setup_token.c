@@ -132,10 +132,11 @@ out:
 	/* The token's files came up as ours: hand them to the daemon that will use them. */
 	if (r == 0 && which != SETUP_ROOT)
 		r = setup_path(state, dir, err, HOME_TOKENS "/%s", name) != 0 ||
-			setup_own(dir, setup_token_uid(state->setup, which),
-			    which == SETUP_ISSUING ? state->setup->ca_gid : state->setup->http_gid,
-			    err) != 0
-		    ? -1
-		    : 0;
+			    setup_own(dir, setup_token_uid(state->setup, which),
+				which == SETUP_ISSUING ? state->setup->ca_gid
+						       : state->setup->http_gid,
+				err) != 0
+			? -1
+			: 0;
 	return r;
 }

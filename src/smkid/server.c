@@ -20,7 +20,9 @@
 #define SERVER_EVENTS 64
 #define SERVER_TICK_MS 1000
 #define SERVER_STOP_TICK_MS 20
-#define SERVER_SOCKET_MODE 0660
+/* Operators need no group in common: the peer's uid gives the role, and nobody's is none. */
+#define SERVER_ADMIN_MODE 0666
+#define SERVER_FRONT_MODE 0660
 
 void
 server_request_began(struct server *server)
@@ -65,13 +67,14 @@ server_watch(
 }
 
 static int
-server_listen(struct server *server, struct listener *listener, const char *rel, struct err *err)
+server_listen(
+    struct server *server, struct listener *listener, const char *rel, mode_t mode, struct err *err)
 {
 	char path[HOME_PATH_MAX];
 	int fd;
 
 	if (home_path(&server->smkid->home, rel, path, err) != 0 ||
-	    wire_listen(path, SERVER_SOCKET_MODE, &fd, err) != 0)
+	    wire_listen(path, mode, &fd, err) != 0)
 		return -1;
 	return server_watch(server, listener, fd, WATCH_LISTEN, err);
 }
@@ -213,8 +216,8 @@ server_new(struct smkid *smkid, int front_fd, struct server **out, struct err *e
 		goto out;
 	}
 	if (server_watch(server, &server->wake, fd, WATCH_WAKE, err) != 0 ||
-	    server_listen(server, &server->admin, HOME_ADMIN_SOCK, err) != 0 ||
-	    server_listen(server, &server->front, HOME_FRONT_SOCK, err) != 0 ||
+	    server_listen(server, &server->admin, HOME_ADMIN_SOCK, SERVER_ADMIN_MODE, err) != 0 ||
+	    server_listen(server, &server->front, HOME_FRONT_SOCK, SERVER_FRONT_MODE, err) != 0 ||
 	    (front_fd >= 0 && server_inherit(server, front_fd, err) != 0))
 		goto out;
 	*out = server;

@@ -117,7 +117,7 @@ class Round:
 
 class Kill:
     def __init__(self, options, work):
-        self.a = Authority(options.build, work, options.crash)
+        self.a = Authority(options.build, work, os.path.abspath(options.crash))
         self.checks = Checks(self.a)
         self.rng = random.Random(options.seed)
         self.rounds = 0

@@ -7,7 +7,7 @@ set -eu
 cd "$1/docs"
 
 if command -v mandoc >/dev/null; then
-	exec mandoc -T lint -W warning ./*.[15]
+	exec mandoc -T lint -W warning ./*.[158]
 fi
 if ! command -v groff >/dev/null; then
 	echo "neither mandoc nor groff is installed"
@@ -15,7 +15,7 @@ if ! command -v groff >/dev/null; then
 fi
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-for f in *.[15]; do
+for f in *.[158]; do
 	groff -mdoc -Tascii -ww -b "$f" >/dev/null 2>>"$out" || echo "$f: groff failed" >>"$out"
 done
 cat "$out"

@@ -1,7 +1,7 @@
 # A home on tokens that were made beforehand and are reached through the faulty module of
 # tests/hsm/shim. Sourced by hsm-*.sh behind lib.sh; $3 of the script is that module.
 
-shim=$3
+shim=$(realpath "$3")
 pin=0123456789abcdef so_pin=fedcba9876543210
 control=$work/control logins=$work/logins
 needs openssl curl jq pgrep sqlite3 p11tool

@@ -208,9 +208,10 @@ test_crlgen_ahead(void)
 	struct store_crl row;
 	struct err err;
 
-	ahead.row = (struct store_crl){
-		.ca = r->ca->id, .this_update = clock_now() + 3, .next_update = r->now + 86400
-	};
+	ahead.row = (struct store_crl){ .ca = r->ca->id,
+		.this_update = clock_now() + 3,
+		.next_update = r->now + 86400,
+		.size = 1 };
 	RIG(committer_run(r->committer, &ahead.job, &rig_err));
 	RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
 	CHECK(row.number == 2 && row.this_update >= ahead.row.this_update);

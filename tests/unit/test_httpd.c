@@ -1,6 +1,6 @@
 /*
- * What stands under the routes of smki-httpd: HTTP's small rules, the threads that answer, and
- * listening addresses.
+ * What stands under the routes of smki-httpd: HTTP's small rules, the threads that answer,
+ * housekeeping and listening addresses.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -9,8 +9,10 @@
 
 #include "http.h"
 #include "httpd.h"
+#include "keeper.h"
 #include "listen.h"
 #include "smki/clock.h"
+#include "smki/file.h"
 #include "smki/mem.h"
 #include "test.h"
 #include "workers.h"
@@ -207,6 +209,98 @@ test_workers(void)
 	httpd_free(httpd);
 }
 
+/* ---- housekeeping ---- */
+
+/* An event of this time in a transaction of its own; the first one makes the CA root. */
+static void
+keeper_event(struct store *store, const char *action, time_t when)
+{
+	struct store_actor actor = { .now = when };
+	struct err err = { 0 };
+	bool fatal;
+	int64_t ca;
+	int rc = store_begin(store, &err);
+
+	if (rc == 0 && action == NULL)
+		rc = store_ca_add(store, &actor, "root", 0, &ca, &err);
+	else if (rc == 0)
+		rc = store_event_add(store, &actor, action, 0, &err);
+	if (rc != 0 || store_commit(store, &fatal, &err) != 0)
+		fprintf(stderr, "  %s\n", err.msg);
+	CHECK(rc == 0);
+}
+
+/* 1 when the clock is (not) believed within ten seconds. */
+static int
+keeper_clock(struct httpd *httpd, bool wanted)
+{
+	static const struct timespec moment = { .tv_nsec = 20 * 1000000L };
+	int64_t until = clock_mono_ms() + 10000;
+	time_t now;
+
+	while ((timeguard_now(httpd->guard, &now, NULL) == 0) != wanted) {
+		if (clock_mono_ms() > until)
+			return 0;
+		nanosleep(&moment, NULL);
+	}
+	return 1;
+}
+
+/* The front learns of what smkid was told by the events alone. No token, no smkid: no failure. */
+static void
+test_keeper(void)
+{
+	static struct home home = { .dir = "/tmp/smki-httpd-XXXXXX",
+		.n_tokens = 1,
+		.token = { { "ocsp", { .module = "/nonexistent.so",
+					 .token = "t",
+					 .pin_file = "/nonexistent",
+					 .latch_file = "/nonexistent",
+					 .sessions = 1,
+					 .timeout_ms = 100 } } },
+		.ocsp_token = "ocsp",
+		.ocsp_key = "ocsp" };
+	struct store *writer = NULL, *reader = NULL;
+	struct keeper *keeper = NULL;
+	char path[HOME_PATH_MAX];
+	struct httpd *httpd;
+	struct err err;
+	int64_t id = -1;
+
+	require(mkdtemp(home.dir) != NULL);
+	require(home_path(&home, HOME_DB_DIR, path, &err) == 0);
+	require(file_make_dir(path, 0700, &err) == 0);
+	require(home_path(&home, HOME_DB, path, &err) == 0);
+	require(store_open(path, STORE_CREATE, &writer, &err) == 0);
+	keeper_event(writer, NULL, clock_now() - 8 * 86400);
+	require(store_open(path, STORE_READ, &reader, &err) == 0);
+	CHECK(store_clock_accepted(reader, &id, &err) == 0 && id == 0);
+
+	httpd = httpd_new(&home);
+	CHECK(keeper_new(httpd, reader, -1, &keeper, &err) == 0);
+	CHECK(!atomic_load(&httpd->ok[PART_TOKEN]));
+	/* A week after the newest record: in doubt until an administrator says otherwise. */
+	CHECK(keeper_clock(httpd, false));
+	CHECK(keeper_start(keeper, &err) == 0);
+	keeper_event(writer, "clock-accept", clock_now());
+	CHECK(keeper_clock(httpd, true));
+	CHECK(store_clock_accepted(writer, &id, &err) == 0 && id == 2);
+	/* A record from the future: smkid saw a later time than this clock shows. */
+	keeper_event(writer, "init", clock_now() + 1000);
+	CHECK(keeper_clock(httpd, false));
+	keeper_event(writer, "clock-accept", clock_now());
+	CHECK(keeper_clock(httpd, true));
+
+	CHECK(!keeper_lost(keeper));
+	CHECK(keeper_stop(keeper, 10000) == 0);
+	CHECK(!atomic_load(&httpd->ok[PART_SMKID]));
+	CHECK(atomic_load(&httpd->ok[PART_DATABASE]));
+	keeper_free(keeper);
+	httpd_free(httpd);
+	store_close(writer);
+	CHECK(file_remove_tree(home.dir, &err) == 0);
+}
+
 /* ---- addresses ---- */
 
 static void
@@ -262,6 +356,7 @@ static const struct test_case cases[] = {
 	{ "validators", test_validate },
 	{ "error bodies", test_problem },
 	{ "workers", test_workers },
+	{ "housekeeping", test_keeper },
 	{ "addresses", test_listen },
 };
 

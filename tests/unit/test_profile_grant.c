@@ -451,7 +451,7 @@ test_service(void)
 	p = policy_load("ocsp");
 	CHECK(profile_grant_service(p, "issuing", NULL, 0, &pub, &g, &err) == 0);
 	CHECK(g.use == USE_OCSP && g.key_usage == KEY_USAGE_DIGITAL_SIGNATURE);
-	CHECK_MEM(g.holder.name, g.holder.name_len, "ocsp:issuing", (size_t)12);
+	CHECK_MEM(g.holder.name, g.holder.name_len, "ocsp", (size_t)4);
 	/* 59 characters and " OCSP" are 64 octets, the most a CN has. */
 	memset(label, 'a', sizeof(label));
 	label[59] = '\0';

@@ -384,7 +384,7 @@ static const struct schema_case checks_cases[] = {
 	{ "crl of one second", FINISHED("101", "0", "1", "zeroblob(32)"), NULL },
 	{ "crl of no time", FINISHED("100", "0", "1", "zeroblob(32)"), "CHECK" },
 	{ "crl of -1 entries", FINISHED("101", "-1", "1", "zeroblob(32)"), "CHECK" },
-	{ "crl of no octets", FINISHED("101", "0", "0", "zeroblob(32)"), "CHECK" },
+	{ "crl of -1 octets", FINISHED("101", "0", "-1", "zeroblob(32)"), "CHECK" },
 	{ "crl hash of 31", FINISHED("101", "0", "1", "zeroblob(31)"), "CHECK" },
 #undef FINISHED
 };

@@ -1,0 +1,153 @@
+#!/bin/sh
+# A new home and the daemons in it: names and modes, tokens apart, PINs nowhere to be seen.
+#
+#   init.sh BUILD_ROOT SOURCE_ROOT
+set -u
+. "$2/tests/system/lib.sh"
+needs openssl curl jq pgrep softhsm2-util
+
+title "names and modes"
+make_home --url http://ca.example/smki --name ca.example --name 192.0.2.1
+own=$(stat -c %U:%G "$work/stdout" 2>/dev/null || stat -c %U:%G "$dir")
+# modes: the whole home but what SoftHSM keeps in its folders, sorted.
+modes() {
+	(cd "$home" && find . -mindepth 1 -path './tokens/*/objects/*' -prune -o -printf '%m %P\n' |
+	    sed '/ $/d' | LC_ALL=C sort -k 2)
+}
+cat >"$work/want" <<'TABLE'
+2750 crl
+640 crl/root-1.crl
+2750 db
+640 db/smki.db
+640 db/smki.db-shm
+640 db/smki.db-wal
+711 pin
+400 pin/issuing
+400 pin/issuing-so
+400 pin/ocsp
+400 pin/ocsp-so
+400 pin/root
+400 pin/root-so
+755 policies
+644 policies/device-agreement.cnf
+644 policies/device-signature.cnf
+644 policies/issuing-ca.cnf
+644 policies/ocsp.cnf
+644 policies/organisation.cnf
+644 policies/root-ca.cnf
+644 policies/tls-server.cnf
+2775 run
+700 secret
+400 secret/pepper
+644 smki.conf
+750 tls
+400 tls/server.key
+644 tls/server.pem
+711 tokens
+700 tokens/issuing
+700 tokens/issuing/objects
+400 tokens/issuing/softhsm2.conf
+700 tokens/ocsp
+700 tokens/ocsp/objects
+400 tokens/ocsp/softhsm2.conf
+700 tokens/root
+700 tokens/root/objects
+400 tokens/root/softhsm2.conf
+TABLE
+same "names and modes" "$(cat "$work/want")" "$(modes)"
+same "all is ours" 0 "$(find "$home" ! -user "${own%:*}" | wc -l)"
+same "nothing of the tokens is open to others" 0 \
+    "$(find "$home/tokens"/*/objects "$home/pin" -type f -perm /077 | wc -l)"
+same "pepper" 32 "$(wc -c <"$home/secret/pepper")"
+same "the home asked for" 'url = http://ca.example/smki' "$(grep '^url' "$home/smki.conf")"
+
+title "tokens and PINs apart"
+for role in root issuing ocsp; do
+	SOFTHSM2_CONF=$home/tokens/$role/softhsm2.conf softhsm2-util --show-slots >"$work/slots"
+	same "$role: its token alone" "Label:            smki-$role" \
+	    "$(grep 'Label: *[a-z]' "$work/slots" | sed 's/^ *//; s/ *$//')"
+	true_that "$role: a PIN" test "$(wc -c <"$home/pin/$role")" -ge 8
+done
+same "six different PINs" 6 "$(cd "$home/pin" && sha256sum ./* | cut -d ' ' -f 1 | sort -u |
+    wc -l)"
+
+title "what init made"
+up
+true_that "export of the CA certificates" demo_chain
+true_that "the root" openssl verify -x509_strict -check_ss_sig -CAfile "$dir/root.pem" \
+    "$dir/root.pem"
+true_that "the issuing CA" openssl verify -x509_strict -CAfile "$dir/root.pem" "$dir/issuing.pem"
+has "two CAs" 'CN=issuing, OU=07' "$work/init.out"
+same "two CAs" "issuing root" "$($smki --json ca list | jq -r .ca | sort | paste -sd ' ' -)"
+true_that "the TLS server's" demo_verify "$home/tls/server.pem" -purpose sslserver \
+    -verify_hostname ca.example
+true_that "its address" demo_verify "$home/tls/server.pem" -purpose sslserver -verify_ip 192.0.2.1
+same "its key" "$(openssl x509 -in "$home/tls/server.pem" -noout -pubkey)" \
+    "$(openssl ec -in "$home/tls/server.key" -pubout 2>/dev/null)"
+same "the root's list is there" 200 "$(curl -s -o "$work/crl" -w '%{http_code}' \
+    "http://$http/crl/root.crl")"
+same "nothing wrong" none "$($smki status | sed -n 's/^alarm *//p')"
+same "the first event" init "$($smki --json status >/dev/null && sqlite3 "$home/db/smki.db" \
+    'SELECT action FROM event WHERE id = 1')"
+
+title "keys stay on their tokens"
+for role in root issuing ocsp; do
+	grep -rlE 'BEGIN (EC )?PRIVATE KEY' "$home/tokens/$role" && fail "$role: a key in the open"
+	pass
+done
+same "private keys in the open: the TLS server's alone" "$home/tls/server.key" \
+    "$(grep -rlE 'BEGIN (EC )?PRIVATE KEY' "$home")"
+
+title "PINs nowhere, no core dumps"
+meter 00db123400000001 digitalSignature one
+same "OCSP" good "$(demo_ask "$dir/one.pem")"
+ends 0 "ceremony" $smki ca crl root
+seen=0
+for p in "$run" "$(child_of "$run" smkid)" "$(child_of "$run" smki-httpd)"; do
+	for file in cmdline environ; do
+		[ -r "/proc/$p/$file" ] || continue
+		cp "/proc/$p/$file" "$work/$p.$file" 2>/dev/null || continue
+		seen=$((seen + 1))
+	done
+	# smki itself holds no PIN while it waits for the daemons.
+	same "core dumps of $(cat "/proc/$p/comm")" "0 0" "$(awk '/^Max core file size/ {
+	    print $5, $6 }' "/proc/$p/limits")"
+done
+true_that "processes looked at" test "$seen" -ge 3
+down
+for role in root issuing ocsp root-so issuing-so ocsp-so; do
+	pin=$(cat "$home/pin/$role")
+	for file in "$work"/*.cmdline "$work"/*.environ "$work/log" "$work/init.out" \
+	    "$work/stdout" "$work/stderr" "$home/smki.conf" "$home/db/smki.db" \
+	    "$home/db/smki.db-wal"; do
+		[ -f "$file" ] || continue
+		if grep -qF -- "$pin" "$file"; then
+			fail "PIN of $role in $file"
+		fi
+		pass
+	done
+	same "PIN of $role on disk" "$home/pin/$role" "$(grep -rlF -- "$pin" "$home")"
+done
+
+title "a wrong PIN is said once and not tried again"
+chmod 600 "$home/pin/issuing"
+cp "$home/pin/issuing" "$work/pin"
+printf '00000000' >"$home/pin/issuing"
+chmod 400 "$home/pin/issuing"
+: >"$work/log"
+up
+differ "alarm" none "$($smki status | sed -n 's/^alarm *//p')"
+has "it is said" 'PIN' "$work/log"
+demo_meter 00db123400000002 digitalSignature two
+refuses 75 "issuing" PIN $smki issue "$dir/two.csr"
+same "OCSP has a token of its own" good "$(demo_ask "$dir/one.pem")"
+ends 0 "a state is changed all the same" $smki hold "$serial"
+down
+true_that "latched" test -f "$home/tokens/issuing/pin.refused"
+chmod 600 "$home/pin/issuing"
+cp "$work/pin" "$home/pin/issuing"
+chmod 400 "$home/pin/issuing"
+up
+ends 0 "issuing" $smki issue --out "$dir/two.pem" "$dir/two.csr"
+down
+finish
