@@ -5,7 +5,7 @@ packages_build='gcc libc6-dev meson ninja-build pkg-config libssl-dev libsqlite3
   libmicrohttpd-dev libp11-dev libp11-kit-dev softhsm2'
 packages_run='openssl curl ca-certificates'
 packages_test='libcunit1-dev gnutls-bin python3 python3-asn1crypto clang-format cppcheck sqlite3
-  faketime jq procps util-linux git'
+  faketime jq procps util-linux git mandoc'
 
 packages_as_root() {
 	if [ "$(id -u)" -eq 0 ]; then

@@ -19,8 +19,8 @@ struct softsign {
 	EVP_PKEY *key; /* for comparison with what libcrypto builds */
 	struct signer signer;
 	_Atomic unsigned calls; /* workers sign at the same time */
-	bool refuse;  /* FAIL_UNAVAILABLE, as a token that is away */
-	bool corrupt; /* one bit of the signature is wrong */
+	bool refuse;		/* FAIL_UNAVAILABLE, as a token that is away */
+	bool corrupt;		/* one bit of the signature is wrong */
 };
 
 static inline int

@@ -41,52 +41,51 @@ response_tbs(const struct buf *der, struct span *certs)
 	return tbs;
 }
 
-/* Byte for byte: the TBSResponseData by hand, but for the responder's key hash. */
+/* The TBSResponseData by hand, but for the responder's key hash. */
+static const struct {
+	const char *name;
+	enum ocsp_status status;
+	time_t revoked_at;
+	enum crl_reason reason;
+	bool extended, nonce;
+	const char *before, *after; /* the key hash */
+} octets[] = {
+	{ "good", OCSP_GOOD, 0, 0, false, false, "30818fa2160414",
+	    G0 "3064"
+	       "3062" ID5 "8000" G0 "a011" G1 },
+	{ "unknown", OCSP_UNKNOWN, 0, 0, false, false, "30818fa2160414",
+	    G0 "3064"
+	       "3062" ID5 "8200" G0 "a011" G1 },
+	{ "revoked", OCSP_REVOKED, T0 - 60, REASON_KEY_COMPROMISE, false, false, "3081a5a2160414",
+	    G0 "307a"
+	       "3078" ID5 "a116" GM "a0030a0101" G0 "a011" G1 },
+	{ "revoked, no reason", OCSP_REVOKED, T0 - 60, REASON_UNSPECIFIED, false, false,
+	    "3081a0a2160414",
+	    G0 "3075"
+	       "3073" ID5 "a111" GM G0 "a011" G1 },
+	{ "good, nonce", OCSP_GOOD, 0, 0, false, true, "3081b4a2160414",
+	    G0 "3064"
+	       "3062" ID5 "8000" G0 "a011" G1 "a123"
+	       "3021" NONCE16 },
+	{ "never issued", OCSP_REVOKED, 0, REASON_CERTIFICATE_HOLD, true, false, "3081baa2160414",
+	    G0 "307a"
+	       "3078" ID5 "a116" G1970 "a0030a0106" G0 "a011" G1 "a113"
+	       "3011"
+	       "300f"
+	       "06092b0601050507300109"
+	       "04020500" },
+	{ "never issued, nonce", OCSP_REVOKED, 0, REASON_CERTIFICATE_HOLD, true, true,
+	    "3081dba2160414",
+	    G0 "307a"
+	       "3078" ID5 "a116" G1970 "a0030a0106" G0 "a011" G1 "a134"
+	       "3032" NONCE16 "300f"
+	       "06092b0601050507300109"
+	       "04020500" },
+};
+
 static void
 ocsp_octets(void)
 {
-	static const struct {
-		const char *name;
-		enum ocsp_status status;
-		time_t revoked_at;
-		enum crl_reason reason;
-		bool extended, nonce;
-		const char *before, *after; /* the key hash */
-	} octets[] = {
-		{ "good", OCSP_GOOD, 0, 0, false, false, "30818fa2160414",
-		    G0 "3064"
-		       "3062" ID5 "8000" G0 "a011" G1 },
-		{ "unknown", OCSP_UNKNOWN, 0, 0, false, false, "30818fa2160414",
-		    G0 "3064"
-		       "3062" ID5 "8200" G0 "a011" G1 },
-		{ "revoked", OCSP_REVOKED, T0 - 60, REASON_KEY_COMPROMISE, false, false,
-		    "3081a5a2160414",
-		    G0 "307a"
-		       "3078" ID5 "a116" GM "a0030a0101" G0 "a011" G1 },
-		{ "revoked, no reason", OCSP_REVOKED, T0 - 60, REASON_UNSPECIFIED, false, false,
-		    "3081a0a2160414",
-		    G0 "3075"
-		       "3073" ID5 "a111" GM G0 "a011" G1 },
-		{ "good, nonce", OCSP_GOOD, 0, 0, false, true, "3081b4a2160414",
-		    G0 "3064"
-		       "3062" ID5 "8000" G0 "a011" G1 "a123"
-		       "3021" NONCE16 },
-		{ "never issued", OCSP_REVOKED, 0, REASON_CERTIFICATE_HOLD, true, false,
-		    "3081baa2160414",
-		    G0 "307a"
-		       "3078" ID5 "a116" G1970 "a0030a0106" G0 "a011" G1 "a113"
-		       "3011"
-		       "300f"
-		       "06092b0601050507300109"
-		       "04020500" },
-		{ "never issued, nonce", OCSP_REVOKED, 0, REASON_CERTIFICATE_HOLD, true, true,
-		    "3081dba2160414",
-		    G0 "307a"
-		       "3078" ID5 "a116" G1970 "a0030a0106" G0 "a011" G1 "a134"
-		       "3032" NONCE16 "300f"
-		       "06092b0601050507300109"
-		       "04020500" },
-	};
 	struct softsign *s = softsign_new(EC_P256);
 	struct buf id = { 0 }, nonce = { 0 };
 	uint8_t key_hash[20];

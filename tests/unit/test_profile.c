@@ -19,20 +19,21 @@ test_shipped(void)
 		long validity, path_len;
 		size_t n_policies, n_eku, n_arcs, n_roles, n_subject;
 	} rows[] = {
-		{ "root-ca", PROFILE_ROOT_CA, KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN, false, false, true,
-		    50L * 365 * 86400, -1, 1, 0, 0, 0, 2 },
-		{ "issuing-ca", PROFILE_ISSUING_CA, KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN, false, false,
-		    true, 40L * 365 * 86400, 0, 1, 0, 0, 0, 2 },
-		{ "ocsp", PROFILE_OCSP, KEY_USAGE_DIGITAL_SIGNATURE, false, false, false, 14L * 86400, -1,
-		    0, 1, 0, 0, 1 },
+		{ "root-ca", PROFILE_ROOT_CA, KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN, false,
+		    false, true, 50L * 365 * 86400, -1, 1, 0, 0, 0, 2 },
+		{ "issuing-ca", PROFILE_ISSUING_CA, KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN,
+		    false, false, true, 40L * 365 * 86400, 0, 1, 0, 0, 0, 2 },
+		{ "ocsp", PROFILE_OCSP, KEY_USAGE_DIGITAL_SIGNATURE, false, false, false,
+		    14L * 86400, -1, 0, 1, 0, 0, 1 },
 		{ "tls-server", PROFILE_SERVER, KEY_USAGE_DIGITAL_SIGNATURE, false, false, false,
 		    397L * 86400, -1, 0, 1, 0, 0, 0 },
-		{ "organisation", PROFILE_ORGANISATION, KEY_USAGE_DIGITAL_SIGNATURE | KEY_USAGE_KEY_AGREEMENT,
-		    true, false, true, 3650L * 86400, -1, 1, 0, 0, 10, 0 },
-		{ "device-signature", PROFILE_DEVICE, KEY_USAGE_DIGITAL_SIGNATURE, false, true, true, 0,
+		{ "organisation", PROFILE_ORGANISATION,
+		    KEY_USAGE_DIGITAL_SIGNATURE | KEY_USAGE_KEY_AGREEMENT, true, false, true,
+		    3650L * 86400, -1, 1, 0, 0, 10, 0 },
+		{ "device-signature", PROFILE_DEVICE, KEY_USAGE_DIGITAL_SIGNATURE, false, true,
+		    true, 0, -1, 1, 0, 2, 0, 0 },
+		{ "device-agreement", PROFILE_DEVICE, KEY_USAGE_KEY_AGREEMENT, false, true, true, 0,
 		    -1, 1, 0, 2, 0, 0 },
-		{ "device-agreement", PROFILE_DEVICE, KEY_USAGE_KEY_AGREEMENT, false, true, true, 0, -1, 1,
-		    0, 2, 0, 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -315,10 +316,12 @@ test_key_usage(void)
 		{ "03020308", 0, KEY_USAGE_KEY_AGREEMENT },
 		{ "03020388", 0, KEY_USAGE_DIGITAL_SIGNATURE | KEY_USAGE_KEY_AGREEMENT },
 		{ "03020106", 0, KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN },
-		{ "03020186", 0, KEY_USAGE_DIGITAL_SIGNATURE | KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN },
+		{ "03020186", 0,
+		    KEY_USAGE_DIGITAL_SIGNATURE | KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN },
 		{ "03020001", 0, 1u << 7 },
 		{ "0303070080", 0, 1u << 8 },
-		{ "0303078880", 0, 1u << 8 | KEY_USAGE_DIGITAL_SIGNATURE | KEY_USAGE_KEY_AGREEMENT },
+		{ "0303078880", 0,
+		    1u << 8 | KEY_USAGE_DIGITAL_SIGNATURE | KEY_USAGE_KEY_AGREEMENT },
 		{ "0302070080", -1, 0 }, /* bytes behind */
 		{ "03020080", -1, 0 },	 /* trailing zero bits */
 		{ "03020680", -1, 0 },
