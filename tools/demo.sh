@@ -1,8 +1,8 @@
 # The main job with foreign tools only: meters made by the openssl command, judged by it. Sourced
 # by quickstart and by the system tests, so both walk the same path.
 #
-# The caller sets: smki (the command with its --home), dir (a work folder), and after
-# demo_addresses: http.
+# The caller sets: source (the root of the sources), smki (the command with its --home), dir (a
+# work folder). demo_answers sets http.
 
 # demo_wait SECONDS COMMAND...: until the command succeeds.
 demo_wait() {
@@ -14,7 +14,7 @@ demo_wait() {
 	done
 }
 
-# demo_up HOME: the daemons answer; sets http to ADDR:PORT.
+# demo_answers HOME: the daemons answer; sets http to ADDR:PORT.
 demo_answers() {
 	[ -s "$1/run/addresses" ] || return 1
 	http=$(awk '$1 == "http" { print $2 }' "$1/run/addresses")
@@ -29,24 +29,17 @@ demo_chain() {
 	    cat "$dir/root.pem" "$dir/issuing.pem" >"$dir/chain.pem"
 }
 
-# demo_meter EUI64 USAGE NAME: key $dir/NAME.key and request $dir/NAME.csr, as a GB device makes
-# them: empty subject, one key usage, HardwareModuleName.
+# demo_request EUI64 USAGE KEY NAME: request $dir/NAME.csr by $dir/KEY.key, as a GB device makes
+# it: empty subject, one key usage, HardwareModuleName.
+demo_request() {
+	EUI64=$1 USAGE=$2 openssl req -new -config "$source/docs/meter.cnf" -subj / \
+	    -key "$dir/$3.key" -out "$dir/$4.csr"
+}
+
+# demo_meter EUI64 USAGE NAME: a new key $dir/NAME.key and its request.
 demo_meter() {
-	cat >"$dir/$3.cnf" <<CNF
-[req]
-distinguished_name = dn
-prompt = no
-req_extensions = ext
-[dn]
-[ext]
-keyUsage = critical,$2
-subjectAltName = critical,otherName:1.3.6.1.5.5.7.8.4;SEQ:hmn
-[hmn]
-hwType = OID:1.3.6.1.4.1.32473.1.1
-hwSerialNum = FORMAT:HEX,OCT:$1
-CNF
 	openssl ecparam -name prime256v1 -genkey -noout -out "$dir/$3.key" &&
-	    openssl req -new -config "$dir/$3.cnf" -subj / -key "$dir/$3.key" -out "$dir/$3.csr"
+	    demo_request "$1" "$2" "$3" "$3"
 }
 
 # demo_ask CERT: what OCSP says: "good", "revoked(certificateHold)", "unknown".

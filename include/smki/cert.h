@@ -45,7 +45,8 @@ int cert_validity(const struct profile *profile, const struct issuer *issuer, ti
  * Extensions in this order, those that apply: AKI, SKI, keyUsage (critical), certificatePolicies,
  * subjectAltName (critical when the subject is empty), basicConstraints (critical), extKeyUsage,
  * OCSP nocheck, CDP, AIA. A profile with cdp or aia needs the URI: FAIL_INVALID naming --url.
- * short_key_id needs an issuer SKI of 8 octets beginning 0100: FAIL_INVALID.
+ * short_key_id needs an issuer SKI of 8 octets beginning 0100: FAIL_INVALID, as is a certificate that
+ * would be over CERT_DER_MAX.
  */
 int cert_build_tbs(const struct profile *profile, const struct issuer *issuer,
     const struct grant *grant, const struct serial *serial, time_t not_before, time_t not_after,
@@ -71,8 +72,9 @@ struct cert {
 	enum ec_curve sig_curve;
 };
 
-/* Strict DER, v3, EC keys, ECDSA; trailing bytes refused; an unknown critical extension is
- * FAIL_INVALID. */
+/* Strict DER, v3, EC keys, ECDSA; trailing bytes refused. FAIL_INVALID also for an unknown critical
+ * extension, a critical key identifier or AIA, a keyUsage that is missing or not critical, an AKI
+ * missing where issuer and subject differ, cA without keyCertSign or the reverse. */
 int cert_parse(const uint8_t *der, size_t len, struct cert *out, struct err *err) MUST_USE;
 /* Signature of cert by the issuer's key, and issuer's subject equal to cert's issuer name. */
 int cert_check_issued(const struct cert *cert, const struct cert *issuer, struct err *err) MUST_USE;

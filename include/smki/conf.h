@@ -42,8 +42,6 @@ const char *conf_get(const struct conf *conf, const char *section, const char *k
 /* Name of the i-th section (from 0, in the file's order) that begins with begin, NULL when there
  * are no more. Borrowed until conf_free. */
 const char *conf_section(const struct conf *conf, const char *begin, size_t i);
-/* 1 when the section exists. */
-int conf_has(const struct conf *conf, const char *section);
 /* Value, or FAIL_INVALID "name: [section] key is missing". */
 int conf_need(const struct conf *conf, const char *section, const char *key, const char **out,
     struct err *err) MUST_USE;

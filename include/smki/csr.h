@@ -6,6 +6,7 @@
 #define SMKI_CSR_H
 
 #include "smki/eckey.h"
+#include "smki/extlist.h"
 #include "smki/types.h"
 
 /* Largest request in DER octets, and largest text around it (armour, base64, line ends). */
@@ -14,12 +15,6 @@
 /* Extensions in one request; a device asks for two. */
 #define CSR_EXT_MAX 16
 
-struct csr_ext {
-	struct span oid; /* contents octets */
-	bool critical;
-	struct span value; /* contents of extnValue */
-};
-
 /* All spans borrow from the DER handed to csr_parse. */
 struct csr {
 	struct span der;
@@ -27,7 +22,7 @@ struct csr {
 	struct span subject; /* Name, tag to end */
 	struct ec_pub pub;
 	size_t n_ext;
-	struct csr_ext ext[CSR_EXT_MAX];
+	struct extlist_item ext[CSR_EXT_MAX];
 	bool has_ext_request; /* exactly one extensionRequest attribute was there */
 	struct span sig;      /* ECDSA-Sig-Value */
 };
@@ -55,6 +50,6 @@ int csr_parse(const uint8_t *der, size_t len, struct csr *out, struct err *err) 
 int csr_check_pop(const struct csr *csr, struct err *err) MUST_USE;
 
 /* The request's extension with this contents-octets OID, or NULL. */
-const struct csr_ext *csr_ext(const struct csr *csr, const uint8_t *oid, size_t len);
+const struct extlist_item *csr_ext(const struct csr *csr, const uint8_t *oid, size_t len);
 
 #endif

@@ -72,6 +72,9 @@ int der_get_octet_bits(struct der *d, struct span *out) MUST_USE;
  */
 int der_get_time(struct der *d, int any_form, time_t *out) MUST_USE;
 
+/* 1 when a stands before b in a SET OF (X.690 11.6): its octets are less, or the beginning of b's. */
+int der_ascends(struct span a, struct span b);
+
 /* Writer. der_open writes the tag and returns its offset in b; der_close sets the length. */
 size_t der_open(struct buf *b, uint8_t tag);
 void der_close(struct buf *b, size_t mark);

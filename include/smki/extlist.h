@@ -1,5 +1,6 @@
 /*
- * Strict reader for a list of extensions as CRLs, their entries and OCSP requests carry it
+ * Strict reader for a list of extensions as certificates and requests for them, CRLs, their entries
+ * and OCSP requests carry it
  * (RFC 5280 4.1, 4.2): Extension ::= SEQUENCE { extnID, critical DEFAULT FALSE, extnValue }.
  * It knows no extension by name: the caller decides what an identifier means.
  */

@@ -12,7 +12,8 @@
  * Retry: the same key, profile, CA and holder, earlier certificate not revoked and with over a
  * third of its life left: that same certificate is the answer (existing = true; on hold: answered
  * too, state says so); revoked: FAIL_CONFLICT. Near its end: a new one that replaces it. Device:
- * one unrevoked certificate per device and profile; another key needs replace.
+ * one unrevoked certificate per device and profile; another key needs replace, and is refused while
+ * one of them is on hold: a hold is not left behind.
  */
 #ifndef SMKI_ISSUE_H
 #define SMKI_ISSUE_H

@@ -42,8 +42,8 @@ struct ocsp_request {
  * over 128 octets or without its inner OCTET STRING, two nonces, over OCSP_REQUEST_MAX octets,
  * more than EXTLIST_MAX extensions in one list, the default version v1 encoded (not DER).
  * Nonces of 1..15 and 33..128 octets are read as absent (RFC 9654 2.1: answered without); 16..32
- * are kept. A critical nonce is a nonce. requestorName and a signature are ignored (9919 3.1.2)
- * but must be well formed.
+ * are kept. A critical nonce is a nonce. requestorName and a signature are ignored (9919 3.1.2):
+ * their frames must be well formed, names and certificates inside are not looked at.
  */
 int ocsp_request_parse(
     const uint8_t *der, size_t len, struct ocsp_request *out, struct err *err) MUST_USE;

@@ -8,7 +8,10 @@
 #include "smki/csr.h"
 #include "smki/types.h"
 
-#define PROFILE_LIST_MAX 8  /* OIDs or names in one list of a profile */
+#define PROFILE_LIST_MAX 8 /* OIDs or names in one list of a profile */
+#define PROFILE_OUIS_MAX 32
+/* First hexadecimal digits of an EUI-64, lower case: 6, 7 or 9 (IEEE MA-L, MA-M, MA-S), and NUL. */
+#define PROFILE_OUI_LEN 10
 #define PROFILE_DN_MAX 6    /* attributes of a fixed subject */
 #define PROFILE_TEXT_MAX 64 /* one attribute value */
 #define NAME_DER_MAX 512    /* encoded Name */
@@ -66,6 +69,8 @@ struct profile {
 	bool ocsp_nocheck;
 	size_t n_hw_arcs; /* hwType must lie strictly under one of these */
 	struct profile_oid hw_arcs[PROFILE_LIST_MAX];
+	size_t n_ouis; /* devices: whose EUI-64s may be certified; none = all */
+	char ouis[PROFILE_OUIS_MAX][PROFILE_OUI_LEN];
 	size_t n_roles; /* organisation: allowed OU role codes, 0..255 */
 	uint8_t roles[64];
 	size_t n_subject; /* CA and ocsp kinds only */
@@ -103,7 +108,8 @@ const char *profile_kind_str(enum profile_kind kind);
  * each refusal naming the clause. Rules by kind:
  *  device: subject empty; extensionRequest present with keyUsage and subjectAltName and nothing
  *   else; keyUsage DER exact and exactly the profile's bit(s); SAN exactly one otherName
- *   HardwareModuleName (RFC 4108 5), hwType strictly under an allowed arc, hwSerialNum 8 octets.
+ *   HardwareModuleName (RFC 4108 5), hwType strictly under an allowed arc, hwSerialNum 8 octets
+ *   beginning with an allowed OUI.
  *   Requested criticality is not judged (GB).
  *  organisation: subject [CN] OU x500UniqueIdentifier, the OU a 2-hex-digit allowed role, the
  *   identifier BIT STRING of 8 octets; keyUsage one of the profile's; nothing else but an

@@ -40,9 +40,9 @@ void store_close(struct store *store);
  */
 int store_begin(struct store *store, struct err *err) MUST_USE;
 /*
- * FAIL_UNAVAILABLE with *fatal false: the lock was busy, the transaction is rolled back, try
- * again; the same when the transaction was rolled back before. Any other failure sets *fatal: what
- * is on disk is uncertain and the process must end.
+ * FAIL_UNAVAILABLE with *fatal false: the lock was busy or the disk has no room, the transaction is
+ * rolled back, try again; the same when the transaction was rolled back before. Any other failure
+ * sets *fatal: what is on disk is uncertain and the process must end.
  */
 int store_commit(struct store *store, bool *fatal, struct err *err) MUST_USE;
 void store_rollback(struct store *store);

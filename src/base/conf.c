@@ -488,12 +488,6 @@ conf_section(const struct conf *conf, const char *begin, size_t i)
 }
 
 int
-conf_has(const struct conf *conf, const char *section)
-{
-	return conf_find(conf, section, NULL) != NULL;
-}
-
-int
 conf_need(const struct conf *conf, const char *section, const char *key, const char **out,
     struct err *err)
 {

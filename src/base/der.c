@@ -200,6 +200,15 @@ der_get_octet_bits(struct der *d, struct span *out)
 	return 0;
 }
 
+int
+der_ascends(struct span a, struct span b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int order = memcmp(a.p, b.p, n);
+
+	return order < 0 || (order == 0 && a.len < b.len);
+}
+
 /* Length octets for len; returns how many. */
 static size_t
 der_length_octets(size_t len, uint8_t out[9])

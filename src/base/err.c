@@ -20,13 +20,28 @@ err_clean(char *text)
 			*text = '?';
 }
 
+/* As much of text behind the first at octets of msg as there is room for; the new length. */
+static size_t
+err_put(char msg[ERR_MSG_MAX], size_t at, const char *text)
+{
+	size_t n = strnlen(text, ERR_MSG_MAX - 1 - at);
+
+	memcpy(msg + at, text, n);
+	msg[at + n] = '\0';
+	return at + n;
+}
+
 /* The text is made aside first: the arguments may point into err->msg. */
 static void
 err_fill(struct err *err, enum err_code code, const char *text, const char *why)
 {
 	char msg[ERR_MSG_MAX];
+	size_t len = err_put(msg, 0, text);
 
-	snprintf(msg, sizeof(msg), "%s%s%s", text, why != NULL ? ": " : "", why != NULL ? why : "");
+	if (why != NULL) {
+		len = err_put(msg, len, ": ");
+		err_put(msg, len, why);
+	}
 	err_clean(msg);
 	err->code = code;
 	memcpy(err->msg, msg, sizeof(msg));
@@ -156,7 +171,7 @@ err_ocsp_status(enum err_code code)
 	case FAIL_UNAVAILABLE:
 		return 3; /* tryLater */
 	case FAIL_DENIED:
-	case FAIL_NOT_FOUND: /* nothing here to answer from: RFC 5019 2.2.3 */
+	case FAIL_NOT_FOUND: /* nothing here to answer from: RFC 9919 3.2.3 */
 		return 6;    /* unauthorized */
 	case FAIL_CONFLICT:  /* a question changes nothing, so this is our bug */
 	case FAIL_INTERNAL:

@@ -11,6 +11,8 @@
 
 /* Chances for a first octet that is not zero: 1 in 128 misses, so a miss of all is a fault. */
 #define CERT_DRAWS 32
+/* What is left of CERT_DER_MAX beside headers, algorithm and signature (P-384: 108 octets). */
+#define CERT_TBS_MAX (CERT_DER_MAX - 128)
 /* 1950-01-01: before it no UTCTime can be written (RFC 5280 4.1.2.5.1). */
 #define CERT_TIME_MIN ((time_t)-631152000)
 
@@ -284,7 +286,7 @@ cert_build_tbs(const struct profile *profile, const struct issuer *issuer,
     struct buf *tbs, struct err *err)
 {
 	enum ec_curve curve = issuer != NULL ? issuer->curve : grant->pub.curve;
-	size_t seq, inner;
+	size_t seq, inner, before = tbs->len;
 
 	require(serial->len > 0 && grant->subject_len >= 2 && not_before <= not_after);
 	require(grant->san_len > 0 || grant->subject_len > 2);
@@ -308,5 +310,11 @@ cert_build_tbs(const struct profile *profile, const struct issuer *issuer,
 	ec_pub_put(tbs, &grant->pub);
 	cert_put_extensions(tbs, profile, issuer, grant);
 	der_close(tbs, seq);
+	if (tbs->len - before > CERT_TBS_MAX) {
+		tbs->len = before;
+		return err_set(err, FAIL_INVALID,
+		    "profile %s: size limit: a certificate has at most %d octets", profile->name,
+		    CERT_DER_MAX);
+	}
 	return 0;
 }

@@ -1,6 +1,7 @@
 /*
  * Strict reader for the certificates of this PKI, and the check that one issued another. It is no
- * path validation for foreign certificates: whatever this PKI does not write is refused.
+ * path validation, and for foreign certificates too strict. What nobody asks it for (names in a
+ * subjectAltName, policies, pointers) is read as a list only.
  */
 #include <string.h>
 
@@ -15,7 +16,7 @@ static const uint8_t cert_kp_ocsp[] = { 0x2b, 6, 1, 5, 5, 7, 3, 9 };
 /* What is only needed while reading. */
 struct cert_reader {
 	struct cert *cert;
-	bool san_critical, ca_critical;
+	bool san_critical, ca_critical, usage;
 	struct err *err;
 };
 
@@ -105,13 +106,24 @@ cert_read_list(struct cert_reader *r, struct span value, uint8_t class, const ch
 	return 0;
 }
 
+/* RFC 5280 4.2.1.1, 4.2.1.2, 4.2.2.1: "Conforming CAs MUST mark this extension as non-critical." */
+static bool
+cert_never_critical(enum ext_id id)
+{
+	return id == EXT_AKI || id == EXT_SKI || id == EXT_AIA;
+}
+
 static int
 cert_read_extension(struct cert_reader *r, const struct extlist_item *item)
 {
 	struct cert *c = r->cert;
 	struct der d = der_from(item->value.p, item->value.len), null;
+	enum ext_id id = ext_find(item->oid);
 
-	switch (ext_find(item->oid)) {
+	if (item->critical && cert_never_critical(id))
+		return cert_bad(
+		    r->err, "RFC 5280 4.2: a key identifier or authorityInfoAccess is critical");
+	switch (id) {
 	case EXT_AKI:
 		return cert_read_aki(r, item->value);
 	case EXT_SKI:
@@ -120,6 +132,7 @@ cert_read_extension(struct cert_reader *r, const struct extlist_item *item)
 		if (ext_key_usage_get(item->value, &c->key_usage) != 0)
 			return cert_bad(
 			    r->err, "RFC 5280 4.2.1.3: keyUsage is not a DER named bit list");
+		r->usage = item->critical;
 		return 0;
 	case EXT_POLICIES:
 		return cert_read_list(
@@ -169,6 +182,12 @@ cert_check_whole(const struct cert_reader *r)
 		    "identifier");
 	if (!c->ca && (c->key_usage & KEY_USAGE_KEY_CERT_SIGN))
 		return cert_bad(r->err, "RFC 5280 4.2.1.9: keyCertSign without cA");
+	if (c->ca && !(c->key_usage & KEY_USAGE_KEY_CERT_SIGN))
+		return cert_bad(r->err, "RFC 5280 4.2.1.3: cA without keyCertSign");
+	if (!r->usage)
+		return cert_bad(r->err, "RFC 5759 4.5: keyUsage is missing or not critical");
+	if (c->aki.len == 0 && !span_eq(c->issuer, c->subject))
+		return cert_bad(r->err, "RFC 5280 4.2.1.1: authorityKeyIdentifier is missing");
 	if (c->not_before > c->not_after)
 		return cert_bad(r->err, "RFC 5280 4.1.2.5: notAfter is before notBefore");
 	return 0;

@@ -4,6 +4,7 @@
  */
 #include "smki/crl.h"
 #include "smki/extlist.h"
+#include "smki/name.h"
 
 static const uint8_t oid_aki[] = { 0x55, 0x1d, 0x23 };	      /* 2.5.29.35 */
 static const uint8_t oid_number[] = { 0x55, 0x1d, 0x14 };     /* 2.5.29.20 */
@@ -113,15 +114,14 @@ crl_algorithm_get(struct der *tbs, struct crl *out, struct err *err)
 static int
 crl_tbs_get(struct der *tbs, struct crl *out, struct err *err)
 {
-	struct der name;
 	long version;
 
 	if (der_get_small(tbs, &version) == -1 || version != 1)
 		return crl_refuse(err, "5.1.2.1", "version is not v2");
 	if (crl_algorithm_get(tbs, out, err) == -1)
 		return -1;
-	if (der_get_any(tbs, NULL, &name, &out->issuer) == -1 || out->issuer.p[0] != DER_SEQUENCE ||
-	    der_end(&name))
+	if (der_get_any(tbs, NULL, NULL, &out->issuer) == -1 || !name_ok(out->issuer) ||
+	    name_empty(out->issuer))
 		return crl_refuse(err, "5.1.2.3", "issuer is not a non-empty name");
 	if (der_get_time(tbs, 0, &out->this_update) == -1)
 		return crl_refuse(err, "5.1.2.4", "thisUpdate is not a time in the form demanded");

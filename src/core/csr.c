@@ -7,7 +7,7 @@
 
 #include "smki/csr.h"
 #include "smki/der.h"
-#include "smki/mem.h"
+#include "smki/extlist.h"
 
 /* PKCS #9 (RFC 2985) attribute types and the one Microsoft uses in place of extensionRequest. */
 static const uint8_t csr_oid_ext_request[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09,
@@ -67,16 +67,6 @@ csr_get_oid(struct der *d, struct span *oid, const char *clause, const char *wha
 	return 0;
 }
 
-/* X.690 11.6: the octets of SET OF values ascend; a value that is the start of another is less. */
-static int
-csr_set_ascends(struct span a, struct span b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int c = memcmp(a.p, b.p, n);
-
-	return c < 0 || (c == 0 && a.len < b.len);
-}
-
 /* One RelativeDistinguishedName's contents (RFC 5280 4.1.2.4). */
 static int
 csr_check_rdn(struct der *rdn, struct err *err)
@@ -97,7 +87,7 @@ csr_check_rdn(struct der *rdn, struct err *err)
 		if (der_get_any(&atv, &tag, NULL, NULL) != 0 || !der_end(&atv))
 			return err_set(err, FAIL_INVALID,
 			    "csr: %s: attribute of subject does not hold one DER value", clause);
-		if (last.p != NULL && !csr_set_ascends(last, whole))
+		if (last.p != NULL && !der_ascends(last, whole))
 			return err_set(err, FAIL_INVALID,
 			    "csr: X.690 11.6: attributes of one RelativeDistinguishedName do not "
 			    "ascend");
@@ -125,43 +115,21 @@ csr_get_subject(struct der *info, struct span *subject, struct err *err)
 	return 0;
 }
 
-/* Extension ::= SEQUENCE { extnID, critical BOOLEAN DEFAULT FALSE, extnValue } (RFC 5280 4.1) */
+/* RFC 5280 4.2: extnValue holds one DER value. */
 static int
-csr_get_ext(struct der *list, struct csr_ext *out, struct err *err)
+csr_check_ext_value(const struct extlist_item *ext, struct err *err)
 {
-	static const char clause[] = "RFC 5280 4.1";
-	struct csr_ext ext = { 0 };
-	struct der seq, value, inner;
+	struct der value = der_from(ext->value.p, ext->value.len);
 	char text[OID_TEXT_LEN];
 
-	if (csr_get(list, DER_SEQUENCE, &seq, clause, "Extension", err) != 0 ||
-	    csr_get_oid(&seq, &ext.oid, clause, "extnID", err) != 0)
-		return -1;
-	csr_oid_text(ext.oid, text);
-	if (der_tag(&seq) == DER_BOOLEAN) {
-		if (der_get_bool(&seq, &ext.critical) != 0)
-			return err_set(err, FAIL_INVALID,
-			    "csr: X.690 11.1: critical of extension %s is not 00 or FF", text);
-		if (!ext.critical)
-			return err_set(err, FAIL_INVALID,
-			    "csr: X.690 11.5: extension %s spells out critical FALSE, the default",
-			    text);
-	}
-	if (csr_get(&seq, DER_OCTET_STRING, &value, clause, "extnValue", err) != 0)
-		return -1;
-	if (!der_end(&seq))
-		return err_set(err, FAIL_INVALID, "csr: %s: bytes after the value of extension %s",
-		    clause, text);
-	ext.value = der_span(&value);
-	inner = value;
-	if (der_get_any(&inner, NULL, NULL, NULL) != 0 || !der_end(&inner))
-		return err_set(err, FAIL_INVALID,
-		    "csr: RFC 5280 4.2: value of extension %s is not exactly one DER value", text);
-	*out = ext;
-	return 0;
+	if (der_get_any(&value, NULL, NULL, NULL) == 0 && der_end(&value))
+		return 0;
+	csr_oid_text(ext->oid, text);
+	return err_set(err, FAIL_INVALID,
+	    "csr: RFC 5280 4.2: value of extension %s is not exactly one DER value", text);
 }
 
-const struct csr_ext *
+const struct extlist_item *
 csr_ext(const struct csr *csr, const uint8_t *oid, size_t len)
 {
 	for (size_t i = 0; i < csr->n_ext; i++)
@@ -174,34 +142,30 @@ csr_ext(const struct csr *csr, const uint8_t *oid, size_t len)
 static int
 csr_get_ext_request(struct der *values, struct csr *csr, struct err *err)
 {
-	struct csr_ext ext = { 0 };
-	struct der list;
-	char text[OID_TEXT_LEN];
+	struct extlist_item ext;
+	struct extlist list;
+	struct der at = *values;
+	int got;
 
-	if (csr_get(values, DER_SEQUENCE, &list, "RFC 2985 5.4.2", "value of extensionRequest",
-		err) != 0)
+	if (csr_get(&at, DER_SEQUENCE, NULL, "RFC 2985 5.4.2", "value of extensionRequest", err) !=
+	    0)
 		return -1;
-	if (!der_end(values))
+	if (!der_end(&at))
 		return err_set(err, FAIL_INVALID,
 		    "csr: RFC 2985 5.4.2: extensionRequest has more than one value");
-	if (der_end(&list))
+	if (extlist_open(values, &list) != 0)
 		return err_set(
 		    err, FAIL_INVALID, "csr: RFC 5280 4.1: extensionRequest holds no extension");
-	while (!der_end(&list)) {
-		if (csr_get_ext(&list, &ext, err) != 0)
+	while ((got = extlist_get(&list, "csr", &ext, err)) == 1) {
+		if (csr_check_ext_value(&ext, err) != 0)
 			return -1;
-		if (csr_ext(csr, ext.oid.p, ext.oid.len) != NULL) {
-			csr_oid_text(ext.oid, text);
-			return err_set(err, FAIL_INVALID,
-			    "csr: RFC 5280 4.2: extension %s is there twice", text);
-		}
 		if (csr->n_ext == CSR_EXT_MAX)
 			return err_set(err, FAIL_INVALID,
 			    "csr: size limit: more than %d extensions", CSR_EXT_MAX);
 		csr->ext[csr->n_ext++] = ext;
 	}
-	csr->has_ext_request = true;
-	return 0;
+	csr->has_ext_request = got == 0;
+	return got;
 }
 
 /* RFC 2985 5.4.1: single valued. Its text is nobody's business here. */
@@ -250,7 +214,7 @@ csr_get_attribute(struct der *attrs, struct csr_seen *seen, struct csr *csr, str
 	if (!der_end(&attr))
 		return err_set(err, FAIL_INVALID, "csr: %s: bytes after the values of attribute %s",
 		    clause, text);
-	if (seen->last.p != NULL && !csr_set_ascends(seen->last, whole))
+	if (seen->last.p != NULL && !der_ascends(seen->last, whole))
 		return err_set(err, FAIL_INVALID, "csr: X.690 11.6: attributes do not ascend");
 	seen->last = whole;
 	return again == &seen->ext_request ? csr_get_ext_request(&values, csr, err)

@@ -98,16 +98,6 @@ name_open(struct span name, struct name_cursor *out)
 	return 0;
 }
 
-/* X.690 11.6: the encodings of a SET OF ascend. */
-static int
-name_ascends(struct span a, struct span b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int order = memcmp(a.p, b.p, n);
-
-	return order < 0 || (order == 0 && a.len < b.len);
-}
-
 int
 name_get(struct name_cursor *c, struct name_attr *out)
 {
@@ -126,7 +116,7 @@ name_get(struct name_cursor *c, struct name_attr *out)
 	}
 	if (der_get_any(&next.rdn, &tag, &content, &whole) != 0 || tag != DER_SEQUENCE)
 		return -1;
-	if (attr.joined && !name_ascends(next.prev, whole))
+	if (attr.joined && !der_ascends(next.prev, whole))
 		return -1;
 	next.prev = whole;
 	if (der_get_oid(&content, &attr.type) != 0 ||

@@ -38,6 +38,7 @@ static const struct conf_key profile_keys[] = {
 	{ "profile", "authority_information" },
 	{ "profile", "ocsp_nocheck" },
 	{ "profile", "hw_type_arcs" },
+	{ "profile", "eui64_ouis" },
 	{ "profile", "role_codes" },
 	{ "subject", "C" },
 	{ "subject", "O" },
@@ -266,6 +267,36 @@ profile_read_roles(struct profile *p, const struct conf *conf, struct err *err)
 	return 0;
 }
 
+/* Who may have numbered a device: MA-L, MA-M or MA-S of the IEEE Registration Authority. */
+static int
+profile_read_ouis(struct profile *p, const struct conf *conf, struct err *err)
+{
+	static const char key[] = "eui64_ouis";
+	const char *value = conf_get(conf, PROFILE_SECTION, key), *at = value;
+	char item[PROFILE_ITEM_LEN];
+	int got;
+
+	while ((got = profile_item(&at, ',', item)) == 1) {
+		size_t len = strlen(item);
+
+		for (char *c = item; *c != '\0'; c++)
+			if (*c >= 'A' && *c <= 'F')
+				*c = (char)(*c - 'A' + 'a');
+		if ((len != 6 && len != 7 && len != 9) || strspn(item, "0123456789abcdef") != len)
+			return profile_refuse(
+			    p, key, item, "an OUI is 6, 7 or 9 hexadecimal digits", err);
+		for (size_t i = 0; i < p->n_ouis; i++)
+			if (strcmp(p->ouis[i], item) == 0)
+				return profile_refuse(p, key, item, "given twice", err);
+		if (p->n_ouis == PROFILE_OUIS_MAX)
+			return profile_refuse(p, key, value, "more than 32 OUIs", err);
+		memcpy(p->ouis[p->n_ouis++], item, len + 1);
+	}
+	if (got < 0)
+		return profile_refuse(p, key, value, "an item is empty or too long", err);
+	return 0;
+}
+
 /* "none", "ca" or "ca, pathlen:N". */
 static int
 profile_read_constraints(struct profile *p, const struct conf *conf, struct err *err)
@@ -320,11 +351,11 @@ profile_read_subject(struct profile *p, const struct conf *conf, struct err *err
 	for (size_t i = 0; i < ARRAY_LEN(profile_subject); i++) {
 		const char *key = profile_subject[i].key, *value, *percent;
 		struct profile_attr *attr = &p->subject[p->n_subject];
+		char filled[PROFILE_TEXT_MAX];
 		uint8_t tag;
 
 		if ((value = conf_get(conf, "subject", key)) == NULL)
 			continue;
-		tag = name_string_tag((struct span){ (const uint8_t *)value, strlen(value) });
 		if (strlen(value) >= PROFILE_TEXT_MAX)
 			return profile_refuse(
 			    p, key, value, "RFC 5280 A.1: longer than 63 octets", err);
@@ -332,16 +363,19 @@ profile_read_subject(struct profile *p, const struct conf *conf, struct err *err
 		if (percent != NULL && (percent[1] != 's' || strchr(percent + 1, '%') != NULL))
 			return profile_refuse(
 			    p, key, value, "'%' stands only in one \"%s\", the label", err);
-		/* '%' itself is outside PrintableString, and gone when the label is in. */
+		/* '%' is outside PrintableString, but gone when the label is in: letters and digits. */
+		strcpy(filled, value);
+		if (percent != NULL)
+			filled[percent - value] = 's';
+		tag = name_string_tag((struct span){ (const uint8_t *)filled, strlen(filled) });
 		if (tag == 0)
 			return profile_refuse(
 			    p, key, value, "RFC 5280 4.1.2.4: not a UTF8String", err);
 		if (profile_subject[i].type == NAME_C &&
-		    (strlen(value) != 2 || tag != DER_PRINTABLE))
+		    (strlen(value) != 2 || tag != DER_PRINTABLE || percent != NULL))
 			return profile_refuse(
 			    p, key, value, "RFC 5280 A.1: a country is two letters", err);
-		if (profile_subject[i].type == NAME_SERIAL_NUMBER && tag != DER_PRINTABLE &&
-		    percent == NULL)
+		if (profile_subject[i].type == NAME_SERIAL_NUMBER && tag != DER_PRINTABLE)
 			return profile_refuse(
 			    p, key, value, "RFC 5280 A.1: not a PrintableString", err);
 		require(profile_oid_set(profile_subject[i].oid, &attr->type) == 0);
@@ -401,7 +435,7 @@ profile_read(struct profile *p, const struct conf *conf, struct err *err)
 	if (profile_read_scalars(p, conf, err) != 0 || profile_read_curves(p, conf, err) != 0 ||
 	    profile_read_usage(p, conf, err) != 0 || profile_read_constraints(p, conf, err) != 0 ||
 	    profile_read_pointers(p, conf, err) != 0 || profile_read_roles(p, conf, err) != 0 ||
-	    profile_read_subject(p, conf, err) != 0)
+	    profile_read_ouis(p, conf, err) != 0 || profile_read_subject(p, conf, err) != 0)
 		return -1;
 	if (profile_read_oids(
 		p, conf, "extended_key_usage", profile_purposes, p->eku, &p->n_eku, err) != 0 ||
@@ -462,6 +496,8 @@ profile_check_kind(const struct profile *p)
 		return "[subject] is for CAs and ocsp: the request or the names say who it is";
 	if ((p->kind == PROFILE_DEVICE) != (p->n_hw_arcs != 0))
 		return "RFC 4108 5: hw_type_arcs is for kind device, and it needs it";
+	if (p->kind != PROFILE_DEVICE && p->n_ouis != 0)
+		return "eui64_ouis is for kind device";
 	if ((p->kind == PROFILE_ORGANISATION) != (p->n_roles != 0))
 		return "role_codes is for kind organisation, and it needs it";
 	if (p->ocsp_nocheck && p->kind != PROFILE_OCSP)

@@ -1,12 +1,14 @@
 /*
- * What a profile grants to a request, or to the CA itself. An allow-list match, field by field:
+ * What a profile grants to a request. An allow-list match, field by field:
  * every octet of a grant is encoded here from a checked value, none is passed through.
  * No judgement about who the requester is: that is the issuing service's.
  */
 #include <stdio.h>
 #include <string.h>
 
+#include "grant.h"
 #include "smki/ext.h"
+#include "smki/hex.h"
 #include "smki/host.h"
 #include "smki/mem.h"
 #include "smki/name.h"
@@ -19,34 +21,7 @@ grant_oid_text(struct span oid, char out[OID_TEXT_LEN])
 		strcpy(out, "(over-long OID)");
 }
 
-/* Move what was encoded into its place in the grant. */
-static int
-grant_store(
-    const char *what, const struct buf *b, uint8_t *out, size_t cap, size_t *len, struct err *err)
-{
-	if (b->len > cap)
-		return err_set(
-		    err, FAIL_INVALID, "%s: size limit: over %zu octets encoded", what, cap);
-	memcpy(out, b->data, b->len);
-	*len = b->len;
-	return 0;
-}
-
-static int
-grant_key(const struct profile *profile, const char *object, const struct ec_pub *pub,
-    struct grant *g, struct err *err)
-{
-	bool allowed = pub->curve == EC_P256 ? profile->curve_p256 : profile->curve_p384;
-
-	if (!allowed)
-		return err_set(err, FAIL_INVALID,
-		    "%s: RFC 5480 2.1.1.1: curve %s is not one of profile %s", object,
-		    ec_curve_str(pub->curve), profile->name);
-	g->pub = *pub;
-	return 0;
-}
-
-static const struct csr_ext *
+static const struct extlist_item *
 grant_ext(const struct csr *csr, enum ext_id id)
 {
 	struct span oid = ext_oid(id);
@@ -90,7 +65,7 @@ grant_need_request(const struct csr *csr, struct err *err)
 static int
 grant_usage_get(const struct csr *csr, bool *found, unsigned *bits, struct err *err)
 {
-	const struct csr_ext *ext = grant_ext(csr, EXT_KEY_USAGE);
+	const struct extlist_item *ext = grant_ext(csr, EXT_KEY_USAGE);
 
 	*found = ext != NULL;
 	if (ext != NULL && ext_key_usage_get(ext->value, bits) != 0)
@@ -152,12 +127,25 @@ grant_arc_ok(const struct profile *profile, struct span type)
 	return 0;
 }
 
+/* The EUI-64 begins with one of the profile's OUIs, if there are any. */
+static int
+grant_oui_ok(const struct profile *profile, struct span eui64)
+{
+	char text[2 * EUI64_LEN + 1];
+
+	hex_encode(eui64.p, eui64.len, text);
+	for (size_t i = 0; i < profile->n_ouis; i++)
+		if (strncmp(text, profile->ouis[i], strlen(profile->ouis[i])) == 0)
+			return 1;
+	return profile->n_ouis == 0;
+}
+
 /* RFC 4108 5 and GBCS 12: who the device is. */
 static int
 grant_hardware(
     const struct profile *profile, const struct csr *csr, struct grant *g, struct err *err)
 {
-	const struct csr_ext *ext = grant_ext(csr, EXT_SAN);
+	const struct extlist_item *ext = grant_ext(csr, EXT_SAN);
 	struct span type, serial;
 	struct der d, names;
 	struct buf san = { 0 };
@@ -184,6 +172,10 @@ grant_hardware(
 	if (serial.len != EUI64_LEN)
 		return err_set(err, FAIL_INVALID,
 		    "csr: RFC 4108 5: hwSerialNum has %zu octets, an EUI-64 has 8", serial.len);
+	if (!grant_oui_ok(profile, serial))
+		return err_set(err, FAIL_INVALID,
+		    "csr: RFC 4108 5: hwSerialNum does not begin with an OUI of profile %s",
+		    profile->name);
 	ext_hardware_put(&san, type, serial);
 	r = grant_store("csr: subjectAltName", &san, g->san, sizeof(g->san), &g->san_len, err);
 	buf_free(&san);
@@ -191,14 +183,6 @@ grant_hardware(
 	memcpy(g->holder.name, serial.p, serial.len);
 	g->holder.name_len = serial.len;
 	return r;
-}
-
-static void
-grant_subject_empty(struct grant *g)
-{
-	g->subject[0] = DER_SEQUENCE;
-	g->subject[1] = 0;
-	g->subject_len = 2;
 }
 
 static int
@@ -314,31 +298,11 @@ out:
 	return r;
 }
 
-/* SAN and holder of a server. */
-static int
-grant_server_names(
-    const char *object, const struct host *hosts, size_t n, struct grant *g, struct err *err)
-{
-	struct buf san = { 0 };
-	size_t seq = der_open(&san, DER_SEQUENCE);
-	int r;
-
-	for (size_t i = 0; i < n; i++)
-		host_put(&san, &hosts[i]);
-	der_close(&san, seq);
-	r = grant_store(object, &san, g->san, sizeof(g->san), &g->san_len, err);
-	buf_free(&san);
-	g->holder.kind = HOLDER_SERVICE;
-	g->holder.name_len = (size_t)snprintf(
-	    (char *)g->holder.name, sizeof(g->holder.name), "tls:%s", hosts[0].text);
-	return r;
-}
-
 static int
 grant_server_san(
     const struct csr *csr, struct host hosts[SAN_NAMES_MAX], size_t *n, struct err *err)
 {
-	const struct csr_ext *ext = grant_ext(csr, EXT_SAN);
+	const struct extlist_item *ext = grant_ext(csr, EXT_SAN);
 	struct der d, names;
 
 	if (ext == NULL)
@@ -402,7 +366,7 @@ grant_server_subject(
 static int
 grant_purposes(const struct profile *profile, const struct csr *csr, struct err *err)
 {
-	const struct csr_ext *ext = grant_ext(csr, EXT_EKU);
+	const struct extlist_item *ext = grant_ext(csr, EXT_EKU);
 	bool seen[PROFILE_LIST_MAX] = { false };
 	struct der d, list;
 	struct span oid;
@@ -481,102 +445,6 @@ profile_grant(
 	if (r == 0)
 		*out = g;
 	return r;
-}
-
-/* The profile's fixed subject with the label in it. */
-static int
-grant_fixed_subject(
-    const struct profile *profile, const char *label, struct grant *g, struct err *err)
-{
-	struct buf subject = { 0 };
-	size_t seq = der_open(&subject, DER_SEQUENCE);
-	int r = -1;
-
-	for (size_t i = 0; i < profile->n_subject; i++) {
-		const struct profile_attr *attr = &profile->subject[i];
-		const char *percent = strchr(attr->value, '%');
-		int head = percent != NULL ? (int)(percent - attr->value)
-					   : (int)strlen(attr->value);
-		char text[PROFILE_TEXT_MAX + NAME_LEN];
-		struct span value = { (const uint8_t *)text, 0 };
-
-		value.len = (size_t)snprintf(text, sizeof(text), "%.*s%s%s", head, attr->value,
-		    percent != NULL ? label : "", percent != NULL ? percent + 2 : "");
-		if (value.len > NAME_VALUE_MAX || name_string_tag(value) == 0) {
-			err_set(err, FAIL_INVALID,
-			    "profile %s: RFC 5280 A.1: subject attribute %s is over 64 octets",
-			    profile->name, attr->type.text);
-			goto out;
-		}
-		name_attr_put(
-		    &subject, (enum name_type)attr->type.octets[2], name_string_tag(value), value);
-	}
-	der_close(&subject, seq);
-	r = grant_store(
-	    profile->name, &subject, g->subject, sizeof(g->subject), &g->subject_len, err);
-out:
-	buf_free(&subject);
-	return r;
-}
-
-static int
-grant_service_server(const struct profile *profile, const char *const *names, size_t n_names,
-    struct grant *g, struct err *err)
-{
-	struct host hosts[SAN_NAMES_MAX];
-
-	if (n_names == 0 || n_names > SAN_NAMES_MAX)
-		return err_set(err, FAIL_INVALID,
-		    "profile %s: RFC 5280 4.2.1.6: %zu names given, a server has 1 to %d",
-		    profile->name, n_names, SAN_NAMES_MAX);
-	for (size_t i = 0; i < n_names; i++)
-		if (host_from_text(names[i], strlen(names[i]), &hosts[i]) != 0)
-			return err_set(err, FAIL_INVALID,
-			    "profile %s: RFC 5280 4.2.1.6: \"%.80s\" is not a host name or an "
-			    "address",
-			    profile->name, names[i]);
-	g->use = USE_SERVER;
-	return grant_server_names(profile->name, hosts, n_names, g, err);
-}
-
-int
-profile_grant_service(const struct profile *profile, const char *label, const char *const *names,
-    size_t n_names, const struct ec_pub *pub, struct grant *out, struct err *err)
-{
-	struct grant g = { 0 };
-	const char *holder = "ca:";
-
-	if (grant_key(profile, "key", pub, &g, err) != 0)
-		return -1;
-	g.key_usage = profile->key_usage;
-	g.holder.kind = HOLDER_SERVICE;
-	switch (profile->kind) {
-	case PROFILE_ROOT_CA:
-	case PROFILE_ISSUING_CA:
-		g.use = USE_CA;
-		break;
-	case PROFILE_OCSP:
-		g.use = USE_OCSP;
-		/* One responder key answers for all CAs: its holder is the responder, not a CA. */
-		holder = "ocsp";
-		break;
-	case PROFILE_SERVER:
-		grant_subject_empty(&g);
-		if (grant_service_server(profile, names, n_names, &g, err) != 0)
-			return -1;
-		*out = g;
-		return 0;
-	case PROFILE_ORGANISATION:
-	case PROFILE_DEVICE:
-		return err_set(err, FAIL_DENIED, "profile %s: kind %s needs a request",
-		    profile->name, profile_kind_str(profile->kind));
-	}
-	if (name_check("ca", label, err) != 0 || grant_fixed_subject(profile, label, &g, err) != 0)
-		return -1;
-	g.holder.name_len = (size_t)snprintf((char *)g.holder.name, sizeof(g.holder.name), "%s%s",
-	    holder, profile->kind == PROFILE_OCSP ? "" : label);
-	*out = g;
-	return 0;
 }
 
 int

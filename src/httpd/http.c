@@ -38,6 +38,35 @@ http_method_parse(const char *name)
 }
 
 void
+http_framing_note(struct http_framing *framing, const char *name, const char *value)
+{
+	/* RFC 9112 5.1: "Content-Length :" is read by some and not by others. */
+	if (strpbrk(name, " \t") != NULL)
+		framing->odd_name = true;
+	if (strcasecmp(name, "Content-Length") == 0)
+		framing->lengths++;
+	if (strcasecmp(name, "Transfer-Encoding") != 0)
+		return;
+	framing->codings++;
+	if (strcasecmp(value, "chunked") != 0)
+		framing->odd_coding = true;
+}
+
+const char *
+http_framing_fault(const struct http_framing *framing)
+{
+	if (framing->odd_name)
+		return "http: RFC 9112 5.1: a blank in a header's name";
+	if (framing->lengths > 1)
+		return "http: RFC 9112 6.3: more than one Content-Length";
+	if (framing->lengths > 0 && framing->codings > 0)
+		return "http: RFC 9112 6.1: both Content-Length and Transfer-Encoding";
+	if (framing->codings > 1 || framing->odd_coding)
+		return "http: RFC 9112 6.1: a Transfer-Encoding other than chunked";
+	return NULL;
+}
+
+void
 http_response_init(struct http_response *response)
 {
 	*response = (struct http_response){ .fd = -1 };

@@ -68,6 +68,17 @@ struct http_response {
 
 enum http_method http_method_parse(const char *name);
 
+/* What the headers of a request say about the end of its body (RFC 9112 6). */
+struct http_framing {
+	unsigned lengths, codings;
+	bool odd_name, odd_coding;
+};
+/* Note one header; names without weight are passed over. */
+void http_framing_note(struct http_framing *framing, const char *name, const char *value);
+/* NULL, or why the end cannot be trusted: whoever passed the request on may see another one, and
+ * a request of its own in the rest (RFC 9112 11.2). The text is for strangers. */
+const char *http_framing_fault(const struct http_framing *framing);
+
 void http_response_init(struct http_response *response);
 /* Frees body and closes fd. */
 void http_response_free(struct http_response *response);

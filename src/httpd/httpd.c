@@ -69,21 +69,29 @@ httpd_set_part(struct httpd *httpd, enum httpd_part part, bool ok, const struct 
 		log_warn("part=%s health=failing %s", httpd_part_str(part), why->msg);
 }
 
-void
+bool
 httpd_say(struct httpd *httpd, const struct err *err)
 {
 	int64_t now = clock_mono_ms();
-	bool again;
+	size_t place = HTTPD_SAID;
 
 	pthread_mutex_lock(&httpd->said_lock);
-	again = strcmp(httpd->said, err->msg) == 0 && now - httpd->said_ms < HTTPD_SAY_MS;
-	if (!again) {
-		memcpy(httpd->said, err->msg, sizeof(httpd->said));
-		httpd->said_ms = now;
+	for (size_t i = 0; i < HTTPD_SAID; i++) {
+		if (httpd->said[i].text[0] == '\0' || now - httpd->said[i].ms >= HTTPD_SAY_MS) {
+			place = i;
+		} else if (strcmp(httpd->said[i].text, err->msg) == 0) {
+			place = HTTPD_SAID;
+			break;
+		}
+	}
+	if (place < HTTPD_SAID) {
+		memcpy(httpd->said[place].text, err->msg, sizeof(httpd->said[place].text));
+		httpd->said[place].ms = now;
 	}
 	pthread_mutex_unlock(&httpd->said_lock);
-	if (!again)
+	if (place < HTTPD_SAID)
 		log_error("%s", err->msg);
+	return place < HTTPD_SAID;
 }
 
 void

@@ -26,6 +26,9 @@ enum httpd_part {
 /* HTTP statuses that are counted apart: see httpd_codes; the last place counts all others. */
 #define HTTPD_CODES 12
 
+/* Different troubles that are logged in one minute, at most. */
+#define HTTPD_SAID 16
+
 struct httpd_counters {
 	atomic_ullong code[HTTPD_CODES + 1];
 	atomic_ullong ocsp_status[HTTPD_OCSP_STATUSES];
@@ -41,8 +44,10 @@ struct httpd {
 	atomic_bool ok[PARTS];
 	struct httpd_counters counters;
 	pthread_mutex_t said_lock;
-	char said[ERR_MSG_MAX]; /* last trouble logged, and when */
-	int64_t said_ms;
+	struct {
+		char text[ERR_MSG_MAX]; /* a trouble logged, "" = none */
+		int64_t ms;
+	} said[HTTPD_SAID];
 };
 
 /* home is copied. Every part begins as ok, so that only a failing one is news. httpd_free takes
@@ -53,8 +58,9 @@ void httpd_free(struct httpd *httpd);
 const char *httpd_part_str(enum httpd_part part); /* "database", "clock", ... */
 /* Note how a part is doing; a change is logged with why (not read when ok). */
 void httpd_set_part(struct httpd *httpd, enum httpd_part part, bool ok, const struct err *why);
-/* Log a trouble met in answering; the same again only after a minute: strangers cause them. */
-void httpd_say(struct httpd *httpd, const struct err *err);
+/* Log a trouble met in answering; the same again only after a minute, and HTTPD_SAID of them in
+ * one: strangers cause them. true when it was logged. */
+bool httpd_say(struct httpd *httpd, const struct err *err);
 
 void httpd_count_code(struct httpd *httpd, int status);
 void httpd_count_ocsp(struct httpd *httpd, const struct respond_meta *meta);

@@ -25,13 +25,24 @@
 /* The library's epoll loop stalls when exactly 128 events are ready at once: stay below it. */
 #define SERVER_WORKER_CONNECTIONS 120
 
+/* When no more connections are let in, a peer has this long for a request, not its time-out. */
+#define SERVER_CROWDED_MS 2000
+
+/* Whom a connection waits for. */
+enum server_turn {
+	TURN_IDLE,   /* no request line yet */
+	TURN_ASKING, /* the rest of a request is to come */
+	TURN_OURS,   /* ours to answer, not the peer's to hurry: no deadline */
+	TURN_TAKING, /* an answer is on its way */
+};
+
 /* A connection, from its acceptance to its close. */
 struct server_conn {
 	struct server_conn *prev, *next;
 	struct server *server;
 	int fd;
-	int64_t deadline_ms; /* 0 = ours to answer, not the peer's to hurry */
-	bool idle;	     /* no request line yet */
+	enum server_turn turn;
+	int64_t since_ms, deadline_ms; /* deadline 0 = none, or it is cut already */
 	bool loopback;
 };
 
@@ -43,6 +54,7 @@ struct server_request {
 	int64_t begun_ms;
 	size_t discarded;
 	bool routed, ready; /* response is complete */
+	bool last;	    /* the connection ends with it */
 };
 
 struct server {
@@ -100,12 +112,16 @@ server_conn(struct MHD_Connection *mhd)
 	return info->socket_context;
 }
 
+/* From now on it waits for turn, this long. */
 static void
-server_set_deadline(struct server_conn *conn, bool idle, int64_t ms)
+server_turn(struct server_conn *conn, enum server_turn turn, int64_t ms)
 {
+	int64_t now = clock_mono_ms();
+
 	pthread_mutex_lock(&conn->server->lock);
-	conn->idle = idle;
-	conn->deadline_ms = ms;
+	conn->turn = turn;
+	conn->since_ms = now;
+	conn->deadline_ms = turn == TURN_OURS ? 0 : now + ms;
 	pthread_mutex_unlock(&conn->server->lock);
 }
 
@@ -118,8 +134,9 @@ server_conn_new(struct server *server, struct MHD_Connection *mhd)
 	conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	conn->loopback = listen_is_loopback(
 	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
-	conn->idle = true;
-	conn->deadline_ms = clock_mono_ms() + server->timeout_ms;
+	conn->turn = TURN_IDLE;
+	conn->since_ms = clock_mono_ms();
+	conn->deadline_ms = conn->since_ms + server->timeout_ms;
 	pthread_mutex_lock(&server->lock);
 	conn->next = server->first;
 	if (conn->next != NULL)
@@ -166,7 +183,7 @@ server_request_line(void *cls, const char *uri, struct MHD_Connection *mhd)
 	const struct server *server = cls;
 
 	(void)uri;
-	server_set_deadline(server_conn(mhd), false, clock_mono_ms() + server->timeout_ms);
+	server_turn(server_conn(mhd), TURN_ASKING, server->timeout_ms);
 	return NULL;
 }
 
@@ -189,8 +206,8 @@ server_completed(
 		server_request_free(*context);
 	*context = NULL;
 	/* After the stop began there is no next request. */
-	server_set_deadline(server_conn(mhd), true,
-	    atomic_load(&server->stopping) ? 1 : clock_mono_ms() + server->timeout_ms);
+	server_turn(
+	    server_conn(mhd), TURN_IDLE, atomic_load(&server->stopping) ? 0 : server->timeout_ms);
 }
 
 /* The library's own copy of the answer; takes body or fd of it. NULL when it has no memory. */
@@ -231,13 +248,14 @@ server_answer(struct server *server, struct server_request *r)
 	uint64_t size = response->fd >= 0 ? response->size : response->body.len;
 	int64_t now = clock_mono_ms();
 	int status = response->status;
-	struct MHD_Response *out = server_response(response, atomic_load(&server->stopping));
+	struct MHD_Response *out = server_response(
+	    response, r->last || atomic_load(&server->stopping));
 	enum MHD_Result queued;
 
 	if (out == NULL)
 		return MHD_NO;
-	server_set_deadline(
-	    r->conn, false, now + server->timeout_ms + (int64_t)(size / SERVER_RATE_MIN) * 1000);
+	server_turn(
+	    r->conn, TURN_TAKING, server->timeout_ms + (int64_t)(size / SERVER_RATE_MIN) * 1000);
 	queued = MHD_queue_response(r->mhd, (unsigned)status, out);
 	MHD_destroy_response(out);
 	httpd_count_code(server->httpd, status);
@@ -268,7 +286,7 @@ server_dispatch(struct server *server, struct server_request *r)
 		return server_answer(server, r);
 	/* Suspended first: a worker may be done before workers_put returns. */
 	work->deadline_ms = clock_mono_ms() + server->timeout_ms;
-	server_set_deadline(r->conn, false, 0);
+	server_turn(r->conn, TURN_OURS, 0);
 	MHD_suspend_connection(r->mhd);
 	if (workers_put(server->workers[work->route->work], work) != 0) {
 		atomic_fetch_add(&server->httpd->counters.busy, 1);
@@ -284,7 +302,15 @@ server_header(struct MHD_Connection *mhd, const char *name)
 	return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
 }
 
-/* The headers are there. A body announced as too long is refused before it is sent. */
+static enum MHD_Result
+server_framing(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+	(void)kind;
+	http_framing_note(cls, name, value != NULL ? value : "");
+	return MHD_YES;
+}
+
+/* The headers are there. What can be refused before the body is sent is refused now. */
 static enum MHD_Result
 server_begin(struct server *server, struct MHD_Connection *mhd, const char *url, const char *method,
     void **context)
@@ -292,6 +318,8 @@ server_begin(struct server *server, struct MHD_Connection *mhd, const char *url,
 	const char *length = server_header(mhd, MHD_HTTP_HEADER_CONTENT_LENGTH), *rest;
 	struct server_request *r = mem_alloc(sizeof(*r));
 	struct http_request *request = &r->work.request;
+	struct http_framing framing = { 0 };
+	const char *fault;
 
 	r->conn = server_conn(mhd);
 	r->mhd = mhd;
@@ -305,13 +333,18 @@ server_begin(struct server *server, struct MHD_Connection *mhd, const char *url,
 	request->if_modified_since = server_header(mhd, MHD_HTTP_HEADER_IF_MODIFIED_SINCE);
 	request->loopback = r->conn->loopback;
 	*context = r;
-	if (length == NULL || strtoull(length, NULL, 10) <= OCSP_REQUEST_MAX)
+	(void)MHD_get_connection_values(mhd, MHD_HEADER_KIND, server_framing, &framing);
+	fault = http_framing_fault(&framing);
+	request->too_large = length != NULL && strtoull(length, NULL, 10) > OCSP_REQUEST_MAX;
+	if (fault == NULL && !request->too_large)
 		return MHD_YES;
-	request->too_large = true;
 	r->routed = true;
-	/* A route that takes no body is answered as it would be, without reading this one. */
-	if (route_find(request, &rest, &r->work.response) != NULL)
-		http_problem(&r->work.response, HTTP_TOO_LARGE, "http: the body is too long");
+	r->last = true;
+	if (fault != NULL)
+		http_fail(&r->work.response, FAIL_INVALID, fault);
+	else
+		/* No route takes such a body: the answer is there. */
+		require(route_find(request, &rest, &r->work.response) == NULL);
 	return server_answer(server, r);
 }
 
@@ -398,23 +431,39 @@ server_start(const struct server_conf *conf, struct server **out, struct err *er
 	return 0;
 }
 
-/* shutdown() wakes the library's thread, which then closes the connection itself. */
+/*
+ * End what is overdue, and what is idle or asking for these times; -1 = no such limit. shutdown()
+ * wakes the library's thread, which then closes the connection itself.
+ */
 static void
-server_cut(struct server *server, int64_t now, bool idle_too)
+server_cut(struct server *server, int64_t idle_ms, int64_t asking_ms)
 {
+	int64_t now = clock_mono_ms();
+
 	pthread_mutex_lock(&server->lock);
-	for (struct server_conn *c = server->first; c != NULL; c = c->next)
-		if (c->deadline_ms != 0 && (now >= c->deadline_ms || (idle_too && c->idle))) {
-			shutdown(c->fd, SHUT_RDWR);
-			c->deadline_ms = 0;
-		}
+	for (struct server_conn *c = server->first; c != NULL; c = c->next) {
+		int64_t limit = c->turn == TURN_IDLE	 ? idle_ms
+				: c->turn == TURN_ASKING ? asking_ms
+							 : -1;
+
+		if (c->deadline_ms == 0 ||
+		    (now < c->deadline_ms && (limit < 0 || now - c->since_ms < limit)))
+			continue;
+		shutdown(c->fd, SHUT_RDWR);
+		c->deadline_ms = 0;
+	}
 	pthread_mutex_unlock(&server->lock);
 }
 
 void
 server_tick(struct server *server)
 {
-	server_cut(server, clock_mono_ms(), false);
+	const struct httpd *httpd = server->httpd;
+	bool crowded = atomic_load(&httpd->counters.connections) >=
+		       (unsigned)httpd->home.http_connections;
+	int64_t limit = crowded ? SERVER_CROWDED_MS : -1;
+
+	server_cut(server, limit, limit);
 }
 
 void
@@ -429,7 +478,7 @@ server_quiesce(struct server *server, int timeout_ms)
 	if (fd >= 0)
 		close(fd);
 	while (atomic_load(&server->httpd->counters.connections) > 0 && clock_mono_ms() < until) {
-		server_cut(server, clock_mono_ms(), true);
+		server_cut(server, 0, -1);
 		nanosleep(&moment, NULL);
 	}
 }

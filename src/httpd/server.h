@@ -17,7 +17,8 @@ struct server_conf {
 
 /* Start answering on the listening socket. FAIL_UNAVAILABLE. */
 int server_start(const struct server_conf *conf, struct server **out, struct err *err) MUST_USE;
-/* Close connections whose request takes longer than [http] timeout: call once a second. */
+/* Close connections whose request takes longer than [http] timeout, or than two seconds while no
+ * more are let in: call once a second. */
 void server_tick(struct server *server);
 /* Take no new connections, close idle ones, and wait up to timeout_ms for the others. The
  * workers still run. */

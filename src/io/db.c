@@ -375,19 +375,21 @@ db_in_transaction(const struct db *db)
 }
 
 int
-db_commit(struct db *db, bool *busy, struct err *err)
+db_commit(struct db *db, bool *again, struct err *err)
 {
 	static const char sql[] = "COMMIT";
 	struct db_stmt *stmt = NULL;
 	int rc;
 
-	*busy = false;
+	*again = false;
 	if (db_stmt(db, sql, &stmt, err) != 0)
 		return -1;
 	rc = sqlite3_step(stmt->vm);
 	if (rc != SQLITE_DONE) {
 		db_fail(db, rc, err);
-		*busy = (rc & 0xff) == SQLITE_BUSY;
+		/* FULL is a write refused for want of room, before the frame that makes a commit
+		 * was whole; a sync that fails is IOERR, and nobody knows. */
+		*again = (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_FULL;
 	}
 	db_reset(stmt);
 	return rc == SQLITE_DONE ? 0 : -1;

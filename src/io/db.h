@@ -77,8 +77,9 @@ int64_t db_changes(const struct db *db);
 /* 1 while a transaction is open; the engine may end one by itself after a failure. */
 int db_in_transaction(const struct db *db);
 
-/* COMMIT. *busy true when only the lock was busy: the transaction is then still open. */
-int db_commit(struct db *db, bool *busy, struct err *err) MUST_USE;
+/* COMMIT. *again true when it did not happen for certain and may be tried again: the lock was busy,
+ * or no room on the disk for all of it. The transaction may then still be open. */
+int db_commit(struct db *db, bool *again, struct err *err) MUST_USE;
 /* ROLLBACK if a transaction is open; cannot be refused. */
 void db_rollback(struct db *db);
 /* Move what readers no longer need from the WAL into the database, waiting for nobody. */

@@ -67,7 +67,7 @@ store_schema_step(struct db *db, const struct embed_file *file, struct err *err)
 {
 	int64_t number = store_schema_number(file), version = 0;
 	char pragma[96];
-	bool busy;
+	bool again;
 	int r = -1;
 
 	snprintf(pragma, sizeof pragma, "PRAGMA user_version=%lld; PRAGMA application_id=%d",
@@ -79,7 +79,7 @@ store_schema_step(struct db *db, const struct embed_file *file, struct err *err)
 	if (version < number &&
 	    (db_script(db, file->text, err) != 0 || db_script(db, pragma, err) != 0))
 		goto out;
-	r = db_commit(db, &busy, err);
+	r = db_commit(db, &again, err);
 out:
 	db_rollback(db);
 	return r == 0 ? 0 : err_prefix(err, "schema %s", file->name);
@@ -240,16 +240,16 @@ store_begin(struct store *store, struct err *err)
 int
 store_commit(struct store *store, bool *fatal, struct err *err)
 {
-	bool busy = false;
+	bool again = false;
 
 	*fatal = false;
 	if (store_need_transaction(store, err) != 0)
 		return -1;
-	if (db_commit(store->db, &busy, err) == 0)
+	if (db_commit(store->db, &again, err) == 0)
 		return 0;
-	if (busy)
+	if (again)
 		store_rollback(store);
-	*fatal = !busy;
+	*fatal = !again;
 	return -1;
 }
 

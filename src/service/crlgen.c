@@ -226,12 +226,14 @@ crlgen_finish(const struct crlgen_conf *conf, const struct ca *ca, struct store 
 	return crlgen_prune(conf->dir, ca, reader, err);
 }
 
-/* thisUpdate: now, and never before that of the list before (RFC 5280 5.1.2.4, schema). */
+/* thisUpdate: now, and never before that of the list before (RFC 5280 5.1.2.4, schema) - unless
+ * that one was dated by a clock which an administrator has set back since. */
 static int
 crlgen_this_update(
     struct store *reader, const struct ca *ca, time_t now, time_t *this_update, struct err *err)
 {
 	struct store_crl newest;
+	int64_t accepted;
 	struct err why;
 
 	*this_update = now;
@@ -241,13 +243,18 @@ crlgen_this_update(
 		*err = why;
 		return -1;
 	}
+	if (newest.this_update <= now)
+		return 0;
+	if (store_clock_accepted(reader, &accepted, err) != 0)
+		return -1;
+	if (accepted > newest.event)
+		return 0;
 	if (newest.this_update > now + CLOCK_BACK_MAX)
 		return err_set(err, FAIL_UNAVAILABLE,
 		    "crl of ca %s: RFC 5280 5.1.2.4: the newest list is dated %lld s after the "
 		    "clock",
 		    ca->name, (long long)(newest.this_update - now));
-	if (newest.this_update > now)
-		*this_update = newest.this_update;
+	*this_update = newest.this_update;
 	return 0;
 }
 

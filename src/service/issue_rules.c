@@ -187,6 +187,15 @@ rules_device(struct store *store, const struct issue_ask *ask, const struct stor
 	for (size_t i = 0; i < rows.n; i++) {
 		const struct store_cert *row = &rows.row[i];
 
+		if (strcmp(row->profile, ask->profile) == 0 && row->state == CERT_HOLD &&
+		    row->not_after >= now) {
+			serial_text(&row->serial, serial);
+			err_set(err, FAIL_CONFLICT,
+			    "device %s: its certificate %s is on hold; reactivate or revoke it "
+			    "before another is issued",
+			    device, serial);
+			goto out;
+		}
 		/* What a certificate of this same key followed stays behind it. */
 		if (mine != NULL && row->id <= mine->id)
 			continue;

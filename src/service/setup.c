@@ -320,9 +320,9 @@ setup_all(struct setup_state *state, struct err *err)
 		    0)
 			return -1;
 	}
-	if (setup_conf(state, err) != 0)
+	if (setup_conf(state, err) != 0 || setup_authority(state, err) != 0)
 		return -1;
-	return setup_authority(state, err);
+	return setup_tokens_own(state, err);
 }
 
 int

@@ -31,6 +31,9 @@ void setup_say(const struct setup *setup, const char *fmt, ...)
 
 /* Configuration of each token; SoftHSM tokens are initialised with PINs of their own. */
 int setup_tokens(struct setup_state *state, struct err *err) MUST_USE;
+/* At the end, because a PIN file of another user is not read: the tokens' files and PINs to the
+ * daemons that will use them. */
+int setup_tokens_own(const struct setup_state *state, struct err *err) MUST_USE;
 /* Generate the key of one token and remember its public half. */
 int setup_key(struct setup_state *state, enum setup_token which, enum ec_curve curve,
     struct err *err) MUST_USE;

@@ -19,7 +19,7 @@
 
 /* A new PIN in a file that only its owner reads. pin holds 2 * SETUP_PIN_OCTETS + 1. */
 static int
-setup_pin(struct setup_state *state, const char *file, uid_t uid, char *pin, struct err *err)
+setup_pin(struct setup_state *state, const char *file, char *pin, struct err *err)
 {
 	uint8_t octets[SETUP_PIN_OCTETS];
 	char path[HOME_PATH_MAX];
@@ -30,8 +30,7 @@ setup_pin(struct setup_state *state, const char *file, uid_t uid, char *pin, str
 	hex_encode(octets, sizeof octets, pin);
 	OPENSSL_cleanse(octets, sizeof octets);
 	if (setup_path(state, path, err, HOME_PINS "/%s", file) == 0 &&
-	    file_write(path, pin, 2 * SETUP_PIN_OCTETS, 0400, err) == 0 &&
-	    setup_own(path, uid, (gid_t)-1, err) == 0)
+	    file_write(path, pin, 2 * SETUP_PIN_OCTETS, 0400, err) == 0)
 		r = 0;
 	return r;
 }
@@ -63,7 +62,6 @@ setup_softhsm(struct setup_state *state, enum setup_token which, struct err *err
 	const char *name = setup_token_name[which];
 	struct token_module *module = NULL;
 	char pin[2 * SETUP_PIN_OCTETS + 1], so_pin[2 * SETUP_PIN_OCTETS + 1], file[NAME_LEN + 8];
-	uid_t uid = setup_token_uid(state->setup, which);
 	int r = -1;
 
 	snprintf(conf->token, sizeof conf->token, "smki-%s", name);
@@ -72,8 +70,7 @@ setup_softhsm(struct setup_state *state, enum setup_token which, struct err *err
 	if (token_softhsm_module(conf->module, err) != 0 ||
 	    setup_softhsm_conf(state, which, err) != 0 ||
 	    setup_path(state, conf->pin_file, err, HOME_PINS "/%s", name) != 0 ||
-	    setup_pin(state, name, uid, pin, err) != 0 ||
-	    setup_pin(state, file, (uid_t)-1, so_pin, err) != 0 ||
+	    setup_pin(state, name, pin, err) != 0 || setup_pin(state, file, so_pin, err) != 0 ||
 	    token_module_open(conf->module, conf->softhsm_conf, &module, err) != 0 ||
 	    token_init(module, conf->token, so_pin, pin, err) != 0)
 		goto out;
@@ -115,7 +112,6 @@ setup_key(struct setup_state *state, enum setup_token which, enum ec_curve curve
 	struct hsm *hsm = NULL;
 	struct hsm_key *key = NULL;
 	const struct ec_pub *pub;
-	char dir[HOME_PATH_MAX];
 	int r = -1;
 
 	if (hsm_open(&state->token[which], &hsm, err) != 0 ||
@@ -129,14 +125,31 @@ setup_key(struct setup_state *state, enum setup_token which, enum ec_curve curve
 	r = 0;
 out:
 	hsm_close(hsm);
-	/* The token's files came up as ours: hand them to the daemon that will use them. */
-	if (r == 0 && which != SETUP_ROOT)
-		r = setup_path(state, dir, err, HOME_TOKENS "/%s", name) != 0 ||
-			    setup_own(dir, setup_token_uid(state->setup, which),
-				which == SETUP_ISSUING ? state->setup->ca_gid
-						       : state->setup->http_gid,
-				err) != 0
-			? -1
-			: 0;
 	return r;
+}
+
+int
+setup_tokens_own(const struct setup_state *state, struct err *err)
+{
+	const struct setup *s = state->setup;
+
+	for (int i = 0; i < SETUP_TOKENS; i++) {
+		enum setup_token which = (enum setup_token)i;
+		uid_t uid = setup_token_uid(s, which);
+		gid_t gid = which == SETUP_ISSUING ? s->ca_gid : s->http_gid;
+		const char *name = setup_token_name[i];
+		char path[HOME_PATH_MAX];
+
+		/* The root's stay with whoever holds the ceremonies. */
+		if (which == SETUP_ROOT)
+			continue;
+		if (setup_path(state, path, err, HOME_TOKENS "/%s", name) != 0 ||
+		    setup_own(path, uid, gid, err) != 0)
+			return -1;
+		if (s->token_uri[i] == NULL &&
+		    (setup_path(state, path, err, HOME_PINS "/%s", name) != 0 ||
+			setup_own(path, uid, gid, err) != 0))
+			return -1;
+	}
+	return 0;
 }

@@ -123,15 +123,15 @@ title "strangers"
 if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups "$build/smki" \
     --version >/dev/null 2>&1; then
 	stranger='setpriv --reuid=65534 --regid=65534 --clear-groups'
+	cp "$one_meter" "$work/readable" && chmod 644 "$work/readable"
 	for verb in list status 'show 0102030405060708' 'hold 0102030405060708' crl 'ca list' \
-	    'ca crl root' 'clock accept' "issue $one_meter"; do
+	    'ca crl root' 'clock accept' "issue $work/readable"; do
 		# shellcheck disable=SC2086
 		ends 77 "a stranger's $verb" $stranger $smki $verb
 		same "one line" 1 "$(wc -l <"$work/stderr")"
 		has "who" 65534 "$work/stderr"
 	done
 	same "nothing was written" "$event" "$($smki --json status | jq -s '.[0].event')"
-	cp "$one_meter" "$work/readable" && chmod 644 "$work/readable"
 	false_that "the keys" $stranger ls "$home/tokens/issuing"
 	false_that "a PIN" $stranger cat "$home/pin/issuing"
 	false_that "the database" $stranger cat "$home/db/smki.db"

@@ -21,7 +21,7 @@ checks = 0
 def same(what, want, got):
     global checks
     if want != got:
-        sys.exit("%s\nwant: %r\ngot:  %r" % (what, want, got))
+        sys.exit("%s\nwant: %.500r\ngot:  %.500r" % (what, want, got))
     checks += 1
 
 

@@ -181,17 +181,18 @@ same "with the bytes" "$(cat "$dir/dev.pem")" "$(jq -j .certificate "$work/stdou
 same "one certificate" 1 "$($smki list --device 00db123456780011 | wc -l)"
 
 title "--replace"
-openssl ecparam -name prime256v1 -genkey -noout -out "$dir/dev2.key"
-openssl req -new -config "$dir/dev.cnf" -subj / -key "$dir/dev2.key" -out "$dir/dev2.csr"
+demo_meter 00db123456780011 digitalSignature dev2
 refuses 73 "a new key for the device" '--replace' $smki issue "$dir/dev2.csr"
+serial=$(demo_serial "$dir/dev.pem")
+ends 0 "hold" $smki hold "$serial"
+refuses 73 "a new key past a hold" 'is on hold' $smki issue --replace "$dir/dev2.csr"
+ends 0 "reactivate" $smki reactivate "$serial"
 ends 0 "wanted" $smki issue --replace --out "$dir/dev2.pem" "$dir/dev2.csr"
 verifies dev2
 same "two certificates" 2 "$($smki list --device 00db123456780011 --state valid | wc -l)"
-sed 's/00db123456780011/00db123456780012/' "$dir/dev.cnf" >"$dir/dev3.cnf"
-openssl req -new -config "$dir/dev3.cnf" -subj / -key "$dir/dev.key" -out "$dir/dev3.csr"
+demo_request 00db123456780012 digitalSignature dev dev3
 refuses 73 "the key of another device" 'another holder' $smki issue "$dir/dev3.csr"
-sed 's/digitalSignature/keyAgreement/' "$dir/dev.cnf" >"$dir/dev4.cnf"
-openssl req -new -config "$dir/dev4.cnf" -subj / -key "$dir/dev.key" -out "$dir/dev4.csr"
+demo_request 00db123456780011 keyAgreement dev dev4
 refuses 73 "one key for two usages" 'another usage' $smki issue "$dir/dev4.csr"
 serial=$(demo_serial "$dir/dev.pem")
 ends 0 "revoke" $smki revoke "$serial"

@@ -29,7 +29,7 @@ checks = 0
 def same(what, want, got):
     global checks
     if want != got:
-        sys.exit("%s\nwant: %r\ngot:  %r" % (what, want, got))
+        sys.exit("%s\nwant: %.500r\ngot:  %.500r" % (what, want, got))
     checks += 1
 
 
@@ -87,6 +87,15 @@ class Server:
         same("HTTP status of an OCSP answer", 200, answer.status)
         same("Content-Type", "application/ocsp-response", answer.getheader("Content-Type"))
         return ocsp.OCSPResponse.load(body, strict=True)
+
+
+def same_each(what, want, got):
+    """Of lists: the first that differs says more than all of them."""
+    same(what + ": number", len(want), len(got))
+    for one, other in zip(want, got):
+        if one != other:
+            same(what, one, other)
+    same(what, True, want == got)
 
 
 def status(response):
@@ -174,7 +183,7 @@ def wrong(server, issuer, serial):
             "serial with a superfluous zero": request([issuer.cert_id(b"\x00" + serial)]),
     }.items():
         same(what, "malformed_request", status(server.ask(der)))
-    same("64 certificates", MAX_IDS * [(one, "good")],
+    same_each("64 certificates", MAX_IDS * [(one, "good")],
          singles(server.ask(request(MAX_IDS * [one]))))
     same("an unknown extension that is not critical", "successful",
          status(server.ask(request([one], unknown.replace(b"\x01\x01\xff", b"").replace(
@@ -192,7 +201,7 @@ def wrong(server, issuer, serial):
     ]
     for one, want in ids:
         same("one CertID, echoed as it came", [(one, want)], singles(server.ask(request([one]))))
-    same("all in one request", ids, singles(server.ask(request([one for one, _ in ids]))))
+    same_each("all in one request", ids, singles(server.ask(request([one for one, _ in ids]))))
 
 
 def random_serials(server, issuer, serial):
@@ -206,7 +215,8 @@ def random_serials(server, issuer, serial):
         size = 1 if asked < 400 else random.randrange(2, MAX_IDS + 1)
         ids = [issuer.cert_id(n, random.choice((SHA1, SHA256))) for n in left[:size]]
         left = left[size:]
-        same("never issued", [(one, "unknown") for one in ids], singles(server.ask(request(ids))))
+        same_each("never issued", [(one, "unknown") for one in ids],
+                  singles(server.ask(request(ids))))
         asked += len(ids)
     same("serials asked for", 10000, asked)
     same("connections", 1, server.opened)

@@ -65,6 +65,8 @@ for role in issuing ocsp root; do
 done
 
 title "each as its user"
+sed -i 's/^administrators = .*/administrators = 65531\noperators = 65532\nauditors = 65533/' \
+    "$home/smki.conf"
 spawn smkid setpriv --reuid="$ca_user" --regid="$(id -g "$ca_user")" --clear-groups \
     "$build/smkid" --home "$home"
 spawn httpd setpriv --reuid="$http_user" --regid="$(id -g "$http_user")" --clear-groups \
@@ -86,6 +88,39 @@ ends 0 "the root's list" $smki ca crl root
 true_that "lists" demo_crls
 true_that "by the lists" demo_verify "$dir/two.pem" -crl_check_all -CRLfile "$dir/crls.pem"
 false_that "by the lists" demo_verify "$dir/one.pem" -crl_check_all -CRLfile "$dir/crls.pem"
+
+title "roles by uid"
+# by UID COMMAND...
+by() {
+	by_uid=$1
+	shift
+	setpriv --reuid="$by_uid" --regid="$by_uid" --clear-groups "$@"
+}
+cp "$dir/two.csr" "$work/two.csr"
+while read -r auditor operator administrator verb; do
+	for pair in 65533/$auditor 65532/$operator 65531/$administrator 65534/77; do
+		# shellcheck disable=SC2086
+		ends "${pair#*/}" "$verb by ${pair%/*}" by "${pair%/*}" $smki $verb
+		[ "${pair#*/}" -eq 0 ] || has "$verb by ${pair%/*}" "${pair%/*}" "$work/stderr"
+	done
+done <<TABLE
+0 0 0 list
+0 0 0 status
+0 0 0 show $one
+0 0 0 ca list
+77 0 0 hold $serial
+77 0 0 reactivate $serial
+77 0 0 issue $work/two.csr
+77 0 0 crl
+77 77 0 clock accept
+TABLE
+for uid in 65534 65533 65532; do
+	ends 77 "ceremony by $uid" by "$uid" $smki ca crl root
+	ends 77 "ceremony by $uid" by "$uid" $smki ca revoke "$(demo_serial "$dir/issuing.pem")"
+done
+ends 77 "ceremony by one who cannot read the root's PIN" by 65531 $smki ca crl root
+same "history tells who" "uid 65532" "$($smki --json show "$serial" |
+    jq -r '.events[-1].actor')"
 
 title "what the front cannot do"
 same "it can read" 1 "$(as "$http_user" sqlite3 -readonly "$home/db/smki.db" \

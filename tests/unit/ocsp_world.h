@@ -213,13 +213,15 @@ world_ca(struct world *w, const char *name, int64_t parent, X509 *x)
 static inline int64_t
 world_responder(struct world *w, int64_t ca, const struct softsign *key, long from, long to)
 {
-	struct store_actor actor = world_actor();
 	bool issuing = ca == w->issuing_id, fatal;
+	struct store_actor actor;
 	X509 *x = world_cert("ocsp", false, key, issuing ? w->issuing : w->second,
 	    issuing ? w->issuing_key : w->second_key, ++w->serial, from, to);
 	int64_t id = world_add(
 	    w, ca, issuing ? "ocsp:issuing" : "ocsp:second", USE_OCSP, w->serial, x, false);
 
+	/* The clock may have ticked: not before the certificate's own event. */
+	actor = world_actor();
 	WORLD_MUST(store_begin(w->write, why));
 	WORLD_MUST(store_responder_set(w->write, &actor, ca, id, why));
 	WORLD_MUST(store_commit(w->write, &fatal, why));

@@ -139,7 +139,7 @@ policy_csr_init(struct policy_csr *r, const char *subject)
 static inline void
 policy_csr_ext(struct policy_csr *r, enum ext_id id, const char *value)
 {
-	struct csr_ext *ext = &r->csr.ext[r->csr.n_ext++];
+	struct extlist_item *ext = &r->csr.ext[r->csr.n_ext++];
 
 	ext->oid = ext_oid(id);
 	ext->value = policy_span(r, value);

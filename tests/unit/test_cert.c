@@ -466,11 +466,43 @@ test_needs(void)
 	}
 }
 
+/* What a certificate may hold at most is more than one certificate may be large. */
+static void
+test_size(void)
+{
+	struct profile *p = policy_load("tls-server");
+	struct grant g = test_grant(p, "3000", POLICY_KU_SIGN, "3004 8202 6162");
+	struct issuer issuer = test_issuer();
+	struct serial serial = test_serial();
+	struct buf tbs = { 0 };
+	struct err err = { .msg = "" };
+
+	buf_add_str(&tbs, "before");
+	memset(issuer.crl_uri, 'u', sizeof(issuer.crl_uri) - 1);
+	memset(issuer.ocsp_uri, 'u', sizeof(issuer.ocsp_uri) - 1);
+	memset(issuer.ca_uri, 'u', sizeof(issuer.ca_uri) - 1);
+	p->cdp = p->aia_ocsp = p->aia_ca = true;
+	CHECK(cert_build_tbs(p, &issuer, &g, &serial, T_2026, T_2050, &tbs, &err) == 0);
+	CHECK(tbs.len > 1500 && tbs.len < CERT_DER_MAX);
+	tbs.len = 6;
+	g.san_len = sizeof(g.san);
+	for (p->n_policies = 0; p->n_policies < PROFILE_LIST_MAX; p->n_policies++)
+		p->policies[p->n_policies].len = OID_DER_MAX;
+	for (p->n_eku = 0; p->n_eku < PROFILE_LIST_MAX; p->n_eku++)
+		p->eku[p->n_eku].len = OID_DER_MAX;
+	CHECK(cert_build_tbs(p, &issuer, &g, &serial, T_2026, T_2050, &tbs, &err) == -1);
+	CHECK(err.code == FAIL_INVALID && strstr(err.msg, "size limit") != NULL);
+	CHECK_MEM(tbs.data, tbs.len, "before", (size_t)6);
+	buf_free(&tbs);
+	profile_free(p);
+}
+
 static const struct test_case cases[] = {
 	{ "octets of device and organisation certificates", test_octets },
 	{ "the same as libcrypto builds", test_models },
 	{ "a chain verifies strictly", test_chain },
 	{ "what a profile needs of its issuer", test_needs },
+	{ "size of a certificate", test_size },
 };
 
 TEST_MAIN("cert", cases)

@@ -66,8 +66,6 @@ test_good(void)
 	CHECK(conf_get(conf, "http", "top") == NULL);
 	CHECK(conf_get(conf, "ENV", "HOME") == NULL);
 	CHECK(conf_get(conf, "empty", "nothing") == NULL);
-	CHECK(conf_has(conf, "empty") && conf_has(conf, "http") && conf_has(conf, "default"));
-	CHECK(!conf_has(conf, "token") && !conf_has(conf, "ENV"));
 	CHECK(conf_need(conf, "http", "listen", &value, &err) == 0);
 	CHECK_STR(value, "127.0.0.1:8080");
 	CHECK(conf_need(conf, "empty", "nothing", &value, &err) == -1);
@@ -88,7 +86,7 @@ test_empty(void)
 
 		CHECK_ROW(rows[i], parse(rows[i], &conf, NULL) == 0);
 		CHECK_ROW(rows[i], conf != NULL && conf_get(conf, "http", "listen") == NULL);
-		CHECK_ROW(rows[i], conf != NULL && conf_has(conf, "http") == 0);
+		CHECK_ROW(rows[i], conf != NULL && conf_section(conf, "http", 0) == NULL);
 		conf_free(conf);
 	}
 }

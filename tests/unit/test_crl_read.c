@@ -87,6 +87,11 @@ static const struct {
 	{ "algorithm with NULL", { .tbs_alg = "300c06082a8648ce3d0403020500" }, "5.1.2.2" },
 	{ "outer algorithm with NULL", { .alg = "300c06082a8648ce3d0403020500" }, "5.1.1.2" },
 	{ "empty issuer", { .issuer = "3000" }, "5.1.2.3" },
+	{ "issuer with an empty RDN", { .issuer = "30023100" }, "5.1.2.3" },
+	{ "issuer with NUL",
+	    { .issuer = "300d310b300906035504031302"
+			"5a00" },
+	    "5.1.2.3" },
 	{ "issuer a SET", { .issuer = "3100" }, "5.1.2.3" },
 	{ "thisUpdate GeneralizedTime before 2050",
 	    { .this_update = "180f32303236303932313134313332305a" }, "5.1.2.4" },
@@ -129,7 +134,7 @@ static const struct {
 	{ "number twice", { .exts = AKI NUMBER NUMBER }, "4.2" },
 	{ "unknown critical", { .exts = AKI NUMBER UNKNOWN_CRIT }, "5.2" },
 	{ "critical FALSE encoded", { .exts = AKI NUMBER "300d06032a030401010004030101ff" },
-	    "4.1" },
+	    "X.690 11.5" },
 	{ "extension trailing", { .exts = AKI NUMBER "300c06032a030404030101ff0500" }, "4.1" },
 	{ "delta indicator", { .exts = AKI NUMBER "300d0603551d1b0101ff0403020101" }, "5.2.4" },
 	{ "delta without number", { .exts = AKI "300d0603551d1b0101ff0403020101" }, "5.2.4" },
@@ -163,7 +168,7 @@ clause_is(const struct err *err, const char *clause)
 {
 	char want[64];
 
-	snprintf(want, sizeof(want), "crl: RFC 5280 %s: ", clause);
+	snprintf(want, sizeof(want), clause[0] == 'X' ? "crl: %s: " : "crl: RFC 5280 %s: ", clause);
 	return err->code == FAIL_INVALID && strncmp(err->msg, want, strlen(want)) == 0;
 }
 

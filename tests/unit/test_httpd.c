@@ -129,6 +129,74 @@ test_problem(void)
 	http_response_free(&response);
 }
 
+/* Headers as "Name: value" lines; fault is part of what is said of them, NULL = nothing. */
+static void
+test_framing(void)
+{
+	static const struct {
+		const char *name;
+		const char *headers[3][2];
+		const char *fault;
+	} cases[] = {
+		{ "none", { { "Host", "x" } }, NULL },
+		{ "a length", { { "content-LENGTH", "5" } }, NULL },
+		{ "chunked", { { "Transfer-Encoding", "Chunked" } }, NULL },
+		{ "two lengths", { { "Content-Length", "5" }, { "content-length", "6" } }, "6.3" },
+		{ "the same twice", { { "Content-Length", "5" }, { "Content-Length", "5" } },
+		    "6.3" },
+		{ "both", { { "Content-Length", "5" }, { "Transfer-Encoding", "chunked" } },
+		    "6.1" },
+		{ "both, turned", { { "Transfer-Encoding", "chunked" }, { "Content-Length", "0" } },
+		    "6.1" },
+		{ "two codings",
+		    { { "Transfer-Encoding", "chunked" }, { "Transfer-Encoding", "chunked" } },
+		    "6.1" },
+		{ "identity", { { "Transfer-Encoding", "identity" } }, "6.1" },
+		{ "gzip", { { "Transfer-Encoding", "gzip, chunked" } }, "6.1" },
+		{ "nearly chunked", { { "Transfer-Encoding", "xchunked" } }, "6.1" },
+		{ "no coding", { { "Transfer-Encoding", "" } }, "6.1" },
+		{ "blank behind", { { "Content-Length ", "5" } }, "5.1" },
+		{ "tab behind another", { { "X\t", "5" }, { "Content-Length", "5" } }, "5.1" },
+		{ "longer name", { { "Content-Length-X", "5" }, { "Content-Length", "5" } }, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct http_framing framing = { 0 };
+		const char *fault;
+
+		for (size_t j = 0; j < 3 && cases[i].headers[j][0] != NULL; j++)
+			http_framing_note(&framing, cases[i].headers[j][0], cases[i].headers[j][1]);
+		fault = http_framing_fault(&framing);
+		CHECK_ROW(cases[i].name, (fault == NULL) == (cases[i].fault == NULL));
+		CHECK_ROW(cases[i].name, fault == NULL || cases[i].fault == NULL ||
+					     strstr(fault, cases[i].fault) != NULL);
+	}
+}
+
+/* Strangers cannot fill the log, neither with one trouble nor with many. */
+static void
+test_say(void)
+{
+	static const struct home nowhere = { .dir = "/nonexistent" };
+	struct httpd *httpd = httpd_new(&nowhere);
+	struct err err;
+
+	for (int i = 0; i < HTTPD_SAID + 3; i++) {
+		err_set(&err, FAIL_UNAVAILABLE, "test: trouble %d", i);
+		CU_ASSERT_EQUAL(httpd_say(httpd, &err), i < HTTPD_SAID);
+		CHECK(!httpd_say(httpd, &err));
+	}
+	err_set(&err, FAIL_UNAVAILABLE, "test: trouble 0");
+	CHECK(!httpd_say(httpd, &err));
+	/* A minute later there is room again, and the same is news. */
+	httpd->said[3].ms -= 60000;
+	err_set(&err, FAIL_UNAVAILABLE, "test: trouble 3");
+	CHECK(httpd_say(httpd, &err));
+	err_set(&err, FAIL_UNAVAILABLE, "test: one more");
+	CHECK(!httpd_say(httpd, &err));
+	httpd_free(httpd);
+}
+
 /* ---- threads ---- */
 
 struct gate {
@@ -355,6 +423,8 @@ static const struct test_case cases[] = {
 	{ "dates", test_date },
 	{ "validators", test_validate },
 	{ "error bodies", test_problem },
+	{ "framing", test_framing },
+	{ "troubles logged", test_say },
 	{ "workers", test_workers },
 	{ "housekeeping", test_keeper },
 	{ "addresses", test_listen },

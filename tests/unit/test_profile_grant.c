@@ -491,8 +491,48 @@ test_host_lengths(void)
 	CHECK(host_from_text(text, HOST_MAX + 1, &h) == -1);
 }
 
+/* The device of POLICY_SAN is 00DB123456780001. */
+static void
+test_ouis(void)
+{
+	static const struct {
+		const char *ouis[3];
+		bool granted;
+	} rows[] = {
+		{ { NULL }, true },
+		{ { "00db12" }, true },
+		{ { "00db123" }, true },
+		{ { "00db12345" }, true },
+		{ { "00db13" }, false },
+		{ { "00db124" }, false },
+		{ { "00db12346" }, false },
+		{ { "db1234" }, false },
+		{ { "70b3d5", "00db13", "00db12" }, true },
+		{ { "70b3d5", "00db13", "00db11" }, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct profile *p = policy_load("device-signature");
+		struct policy_csr r;
+		struct grant g;
+		struct err err = { .msg = "" };
+
+		for (; p->n_ouis < 3 && rows[i].ouis[p->n_ouis] != NULL; p->n_ouis++)
+			strcpy(p->ouis[p->n_ouis], rows[i].ouis[p->n_ouis]);
+		policy_csr_init(&r, "3000");
+		policy_csr_ext(&r, EXT_SAN, POLICY_SAN);
+		policy_csr_ext(&r, EXT_KEY_USAGE, POLICY_KU_SIGN);
+		CHECK((profile_grant(p, &r.csr, &g, &err) == 0) == rows[i].granted);
+		if (!rows[i].granted)
+			CHECK_STR(err.msg, "csr: RFC 4108 5: hwSerialNum does not begin with an "
+					   "OUI of profile device-signature");
+		profile_free(p);
+	}
+}
+
 static const struct test_case cases[] = {
 	{ "device grants", test_device },
+	{ "devices by OUI", test_ouis },
 	{ "requests against profiles", test_grants },
 	{ "organisation grants", test_organisation },
 	{ "server grants", test_server },

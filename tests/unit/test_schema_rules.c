@@ -35,7 +35,7 @@ static const struct schema_case issue_cases[] = {
 	    CERT7("07", "7", "1", KEY("07"), "NULL"), "has no issue event of its own" },
 	{ "event says on hold", DER("7") ISSUED("7", "2", "7", "1", "6", "100"),
 	    CERT7("07", "7", "1", KEY("07"), "NULL"), "has no issue event of its own" },
-	{ "number skipped", DER("8") ISSUED("8", "2", "7", "0", "NULL", "100"),
+	{ "number skipped", DER("7") ISSUED("8", "2", "7", "0", "NULL", "100"),
 	    CERT("INSERT", "8", "2", "07", "3", "7", "1", KEY("07"), "NULL", "0", "NULL", NEWEST),
 	    "number is not the next one" },
 	{ "number left to SQLite", ISSUE7,
@@ -46,10 +46,20 @@ static const struct schema_case issue_cases[] = {
 	    "its certificate is issued already" },
 	{ "serial taken", ISSUE7, CERT7("03", "7", "1", KEY("07"), "NULL"), "serial is taken" },
 	{ "serial of another CA", ISSUE7, CERT7("02", "7", "1", KEY("07"), "NULL"), NULL },
-	{ "serial empty", ISSUE7, CERT7("", "7", "1", KEY("07"), "NULL"), "CHECK" },
+	{ "serial empty", ISSUE7, CERT7("", "7", "1", KEY("07"), "NULL"),
+	    "serial is no positive INTEGER" },
+	{ "serial of 20", ISSUE7,
+	    CERT7("0101010101010101010101010101010101010101", "7", "1", KEY("07"), "NULL"), NULL },
 	{ "serial of 21", ISSUE7,
 	    CERT7("010101010101010101010101010101010101010101", "7", "1", KEY("07"), "NULL"),
-	    "CHECK" },
+	    "serial is no positive INTEGER" },
+	{ "serial 0", ISSUE7, CERT7("00", "7", "1", KEY("07"), "NULL"),
+	    "serial is no positive INTEGER" },
+	{ "serial -1", ISSUE7, CERT7("FF", "7", "1", KEY("07"), "NULL"),
+	    "serial is no positive INTEGER" },
+	{ "serial 128", ISSUE7, CERT7("0080", "7", "1", KEY("07"), "NULL"), NULL },
+	{ "serial taken, in a longer form", ISSUE7, CERT7("0003", "7", "1", KEY("07"), "NULL"),
+	    "serial is no positive INTEGER" },
 	{ "key of another holder", ISSUE7, CERT7("07", "7", "1", KEY("03"), "NULL"),
 	    "key: is certified for another holder or usage" },
 	{ "key for another use", DER("7") ISSUED("7", "2", "3", "0", "NULL", "100"),
@@ -78,16 +88,25 @@ static const struct schema_case issue_cases[] = {
 	{ "device, other profile", DER("7") ISSUED("7", "2", "3", "0", "NULL", "100"),
 	    CERT("INSERT", "7", "2", "07", "4", "3", "2", KEY("07"), "NULL", "0", "NULL", NEWEST),
 	    NULL },
-	{ "device, the former has ended", DER("7") ISSUED("7", "2", "3", "0", "NULL", "100"),
-	    "INSERT INTO certificate (id, ca, serial, profile, holder, use, key_hash, "
-	    "not_before, not_after, state, changed, event) VALUES (7, 2, X'07', 3, 3, "
-	    "1, " KEY("07") ", 1001, 2000, 0, 100, " NEWEST ")",
-	    NULL },
-	{ "device, the former ends now", DER("7") ISSUED("7", "2", "3", "0", "NULL", "100"),
-	    "INSERT INTO certificate (id, ca, serial, profile, holder, use, key_hash, "
-	    "not_before, not_after, state, changed, event) VALUES (7, 2, X'07', 3, 3, "
-	    "1, " KEY("07") ", 1000, 2000, 0, 100, " NEWEST ")",
+/* id, begin, end, recorded at */
+#define LIVES(id, from, to, at)                                                                    \
+	DER(id)                                                                                    \
+	ISSUED(id, "2", "7", "0", "NULL", at)                                                      \
+	"INSERT INTO certificate (id, ca, serial, profile, holder, use, key_hash, not_before, "    \
+	"not_after, state, changed, event) VALUES (" id ", 2, X'0" id                              \
+	"', 3, 7, 1, " KEY("0" id) ", " from ", " to ", 0, " at ", " NEWEST ");"
+	{ "device, the former has ended", LIVES("7", "100", "150", "100"),
+	    LIVES("8", "151", "900", "151"), NULL },
+	{ "device, the former ends now", LIVES("7", "100", "150", "100"),
+	    LIVES("8", "150", "900", "150"),
 	    "device: has an unrevoked certificate of this profile" },
+	{ "device, the former will have ended", LIVES("7", "100", "150", "100"),
+	    LIVES("8", "151", "900", "100"),
+	    "device: has an unrevoked certificate of this profile" },
+	{ "CA, its last second", LIVES("7", "1000", "1000", "1000"), "SELECT 1", NULL },
+	{ "CA, ended", NULL, LIVES("7", "1001", "1001", "1001"),
+	    "ca: is not valid, it issues nothing" },
+#undef LIVES
 	{ "device replaces", DER("7") ISSUED("7", "2", "3", "0", "NULL", "100"),
 	    CERT7("07", "3", "1", KEY("07"), "3"), NULL },
 	{ "replaces another device's", ISSUE7, CERT7("07", "7", "1", KEY("07"), "3"),
@@ -97,6 +116,9 @@ static const struct schema_case issue_cases[] = {
 	    "replaces one of another holder or profile" },
 	{ "replaces none there is", ISSUE7, CERT7("07", "7", "1", KEY("07"), "77"),
 	    "replaces one of another holder or profile" },
+	{ "replaces one on hold", DER("7") ISSUED("7", "2", "4", "0", "NULL", "100"),
+	    CERT7("07", "4", "1", KEY("07"), "4"),
+	    "device: its certificate of this profile is on hold" },
 	{ "replaces a revoked one beside a valid one",
 	    ISSUE("7", "2", "07", "3", "5", "1", KEY("07"), "5"),
 	    ISSUE("8", "2", "08", "3", "5", "1", KEY("08"), "5"),

@@ -253,7 +253,7 @@ test_change(void)
 	CHECK(got.state == CERT_VALID && got.reason == REASON_UNSPECIFIED && got.changed == 2002);
 	/* a reason that no certificate may have, and a date to come: never from the service */
 	CHECK(change(store, id, CERT_REVOKED, REASON_REMOVE_FROM_CRL, 2003, &err) != 0 &&
-	      err.code == FAIL_INTERNAL);
+	      err.code == FAIL_CONFLICT);
 
 	MUST(store_begin(store, &err));
 	MUST(store_cert_change(store, &late, id, &revoke, &err));
