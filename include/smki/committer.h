@@ -23,7 +23,7 @@ struct committer;
 /*
  * A job. apply() runs in the committer's thread inside its own savepoint and returns 0 or -1;
  * it may run a second time (after a transaction that could not start or was rolled back as a
- * whole by BUSY), so it keeps no state of its own from a failed run. done() runs in the same
+ * whole by BUSY or a full disk), so it keeps no state of its own from a failed run. done() runs in the same
  * thread after COMMIT (err NULL) or with the reason why nothing was recorded; what apply wrote is
  * durable exactly when err is NULL. The job must live until done() is called, once.
  */
@@ -48,6 +48,9 @@ void committer_stop(struct committer *committer);
 
 /* Queue a job. Full: FAIL_LIMIT; stopping: FAIL_UNAVAILABLE; done() is then not called. */
 int committer_put(struct committer *committer, struct commit_job *job, struct err *err) MUST_USE;
+/* 0 when the newest group was committed, or none yet; else FAIL_UNAVAILABLE with the reason: for
+ * status pages. Any thread. */
+int committer_check(struct committer *committer, struct err *err) MUST_USE;
 /* Queue and wait: apply and its verdict in one call (job->done is not used). Never from apply() or
  * done(). After fatal(): FAIL_UNAVAILABLE, and what is recorded is uncertain. */
 int committer_run(struct committer *committer, struct commit_job *job, struct err *err) MUST_USE;

@@ -12,6 +12,8 @@
 
 /* Published lists of a CA that are kept on disk. */
 #define CRL_KEEP 3
+/* Numbers burnt at most to get above what an older database does not know. */
+#define CRL_SKIP_MAX 100000
 /* "NAME-NUMBER.crl"; ".new" behind it until its row is committed. */
 #define CRL_FILE_MAX (NAME_LEN + 32)
 void crlgen_file(const char *ca, int64_t number, char out[CRL_FILE_MAX]);
@@ -43,6 +45,19 @@ int crlgen_publish(const struct crlgen_conf *conf, const struct ca *ca, struct s
  * SHA-256), remove what was never committed. */
 int crlgen_recover(
     const char *dir, const struct caset *cas, struct store *reader, struct err *err) MUST_USE;
+
+/* Number of the newest list of this CA that stands published in dir, 0 = none. */
+int crlgen_published(const char *dir, const char *ca, int64_t *number, struct err *err) MUST_USE;
+/*
+ * FAIL_CONFLICT when dir holds a published list that the database never finished: an older copy
+ * of the database was put back, and what changed since is not in it.
+ */
+int crlgen_check_age(
+    const char *dir, const struct caset *cas, struct store *reader, struct err *err) MUST_USE;
+/* Inside a transaction: the next number of ca that is above what stands published; those between
+ * are burnt. */
+int crlgen_take(struct store *store, int64_t ca, int64_t published, time_t now, int64_t *number,
+    struct err *err) MUST_USE;
 
 /*
  * When the next list of this CA is due: now or earlier = make it. changed_event newer than the

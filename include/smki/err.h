@@ -66,4 +66,7 @@ int err_ocsp_status(enum err_code code);
 /* Short name for logs and JSON: "invalid", "denied", "not-found", "conflict", ... */
 const char *err_code_str(enum err_code code);
 
+/* 1 when two messages tell the same cause: alike but for their numbers, which may count seconds. */
+int err_same_cause(const char *a, const char *b);
+
 #endif

@@ -29,5 +29,7 @@ int file_sync_dir(const char *path, struct err *err) MUST_USE;
 int file_make_dir(const char *path, mode_t mode, struct err *err) MUST_USE;
 /* Remove a folder with all in it, without following links. Nothing there: fine. */
 int file_remove_tree(const char *path, struct err *err) MUST_USE;
+/* Remove all in a folder, in the same way; the folder itself stays as it is. */
+int file_empty_dir(const char *path, struct err *err) MUST_USE;
 
 #endif

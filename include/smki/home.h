@@ -68,6 +68,7 @@ struct home {
 #define HOME_CONF "smki.conf"
 #define HOME_DB_DIR "db"
 #define HOME_DB "db/smki.db"
+#define HOME_LOCK "db/smkid.lock" /* held by the smkid that serves the home */
 #define HOME_POLICIES "policies"
 #define HOME_TOKENS "tokens"
 #define HOME_PINS "pin"

@@ -29,10 +29,12 @@ struct setup {
 	uid_t ca_uid, http_uid;
 	gid_t ca_gid, http_gid;
 	void (*progress)(const char *line); /* may be NULL */
+	int (*interrupted)(void);	    /* asked between steps, 1 = give up; may be NULL */
 };
 
 /*
- * An existing path (other than an empty folder): FAIL_CONFLICT, untouched. On any failure
+ * An existing path (other than an empty folder): FAIL_CONFLICT, untouched; an empty folder that
+ * others can write or that is another's: FAIL_DENIED. On any failure
  * everything that was made is removed again. Tokens named by URI keep keys made on them: the
  * message says so.
  */

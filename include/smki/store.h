@@ -31,6 +31,9 @@ int store_open(
     const char *path, enum store_mode mode, struct store **out, struct err *err) MUST_USE;
 /* Rolls back what is open. NULL is fine. */
 void store_close(struct store *store);
+/* 1 when another file lies at path by now, or none: what is read here is of the past, and no
+ * failure will tell. */
+int store_is_moved(const struct store *store);
 
 /*
  * Write transaction (takes the write lock at once) and a savepoint inside it, one level. Every

@@ -13,6 +13,13 @@ struct token_module;
 int token_module_open(const char *module, const char *softhsm_conf, struct token_module **out,
     struct err *err) MUST_USE;
 void token_module_close(struct token_module *module); /* C_Finalize and unload; NULL is fine */
+/*
+ * C_Finalize and load it anew: SoftHSM and some network HSMs never see a token again that went
+ * away while they were initialised. All its sessions in this process end; nobody may be in a call
+ * to it. FAIL_CONFLICT when somebody else has it open too: nothing is done. FAIL_UNAVAILABLE when
+ * it does not come up: it stays down, to be called again.
+ */
+int token_module_restart(struct token_module *module, struct err *err) MUST_USE;
 
 /* Slot number of the token with this label. FAIL_UNAVAILABLE "token LABEL: is not present"; two
  * with it: FAIL_CONFLICT. */

@@ -56,6 +56,7 @@ void wire_get_err(struct wire_in *in, struct err *out);
 int wire_end(const struct wire_in *in, const char *what, struct err *err) MUST_USE;
 
 /* Sockets. A path too long for sun_path: FAIL_INVALID. */
+int wire_path_check(const char *path, struct err *err) MUST_USE;
 int wire_listen(const char *path, mode_t mode, int *fd, struct err *err) MUST_USE;
 /* Nobody there: FAIL_UNAVAILABLE "smkid: no answer at PATH; start it with: smki run". */
 int wire_connect(const char *path, int *fd, struct err *err) MUST_USE;

@@ -201,3 +201,18 @@ err_code_str(enum err_code code)
 	}
 	return "internal";
 }
+
+int
+err_same_cause(const char *a, const char *b)
+{
+	static const char digits[] = "0123456789";
+
+	for (;; a++, b++) {
+		a += strspn(a, digits);
+		b += strspn(b, digits);
+		if (*a != *b)
+			return 0;
+		if (*a == '\0')
+			return 1;
+	}
+}

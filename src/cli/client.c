@@ -1,11 +1,35 @@
 /*
  * One conversation with smkid over the admin socket.
  */
-#include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
+
+/*
+ * Who answers must be root or the owner of the database, which is smkid's user: run/ is the
+ * front's too, and what pretends to be smkid could have the root sign what it likes.
+ */
+static int
+client_check_peer(const struct home *home, int fd, struct err *err)
+{
+	char path[HOME_PATH_MAX];
+	struct stat st;
+	uid_t uid;
+	pid_t pid;
+
+	if (home_path(home, HOME_DB_DIR, path, err) != 0 || wire_peer(fd, &uid, &pid, err) != 0)
+		return -1;
+	if (stat(path, &st) != 0)
+		return err_sys(err, FAIL_UNAVAILABLE, "%s", path);
+	if (uid != 0 && uid != st.st_uid)
+		return err_set(err, FAIL_DENIED,
+		    "smkid: process %ld of uid %ld answers at " HOME_ADMIN_SOCK
+		    ", but the database belongs to uid %ld",
+		    (long)pid, (long)uid, (long)st.st_uid);
+	return 0;
+}
 
 static int
 client_open(struct cli *cli, struct err *err)
@@ -25,7 +49,13 @@ client_open(struct cli *cli, struct err *err)
 		    cli->dir, cli->dir);
 	if (home_path(&home, HOME_ADMIN_SOCK, path, err) != 0)
 		return -1;
-	return wire_connect(path, &cli->fd, err);
+	if (wire_connect(path, &cli->fd, err) != 0)
+		return -1;
+	if (client_check_peer(&home, cli->fd, err) != 0) {
+		client_close(cli);
+		return -1;
+	}
+	return 0;
 }
 
 void
@@ -42,27 +72,39 @@ client_call(struct cli *cli, const struct buf *msg,
 	struct buf answer = { 0 };
 	struct wire_head head;
 	struct wire_in in;
+	bool whole = false; /* nothing of the answer is still to come */
 	int r = -1;
 
-	if (client_open(cli, err) != 0 || wire_send(cli->fd, msg, CLI_WAIT_MS, err) != 0)
+	if (client_open(cli, err) != 0)
 		goto out;
+	if (wire_send(cli->fd, msg, CLI_WAIT_MS, err) != 0) {
+		err_prefix(err, "smkid: the request did not go out");
+		goto out;
+	}
 	do {
 		if (wire_recv(cli->fd, &answer, CLI_WAIT_MS, err) != 0 ||
-		    wire_head_get(answer.data, answer.len, &head, &in, err) != 0)
+		    wire_head_get(answer.data, answer.len, &head, &in, err) != 0) {
+			err_prefix(err, "smkid: no answer, it may have been done; ask again");
 			goto out;
+		}
 		if (head.id != cli->id) {
 			err_set(err, FAIL_INTERNAL, "smkid: answer to another request");
 			goto out;
 		}
 		if (head.flags & WIRE_ERROR) {
 			wire_get_err(&in, err);
+			whole = true;
 			goto out;
 		}
 		if (reply != NULL && reply(ctx, &in, err) != 0)
 			goto out;
 	} while (head.flags & WIRE_MORE);
+	whole = true;
 	r = 0;
 out:
+	/* What comes late must not be taken for the answer to the next request. */
+	if (!whole)
+		client_close(cli);
 	buf_free(&answer);
 	return r;
 }

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <grp.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,38 @@ init_options(int argc, char **argv, struct setup *setup, struct err *err)
 	return 0;
 }
 
+/* Signals that would end the command half-way wait; a step asks whether one does. */
+static int
+init_interrupted(void)
+{
+	sigset_t set;
+
+	return sigpending(&set) == 0 &&
+	       (sigismember(&set, SIGINT) == 1 || sigismember(&set, SIGTERM) == 1 ||
+		   sigismember(&set, SIGHUP) == 1);
+}
+
+static int
+init_run(const struct setup *setup, struct err *err)
+{
+	sigset_t ends, before;
+	int r;
+
+	/* Progress that nobody reads any more is no reason to stop. */
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ends, &before);
+	r = setup_run(setup, err);
+	if (r != 0)
+		(void)cli_fail(err);
+	/* One that waits ends the command here. */
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
+}
+
 int
 init_verb(struct cli *cli, int argc, char **argv)
 {
@@ -160,12 +193,15 @@ init_verb(struct cli *cli, int argc, char **argv)
 		.ca_gid = (gid_t)-1,
 		.http_gid = (gid_t)-1,
 		.progress = init_progress,
+		.interrupted = init_interrupted,
 	};
 	struct err err;
 
 	init_quiet = cli->json;
-	if (init_options(argc, argv, &setup, &err) != 0 || setup_run(&setup, &err) != 0)
+	if (init_options(argc, argv, &setup, &err) != 0)
 		return cli_fail(&err);
+	if (init_run(&setup, &err) != 0)
+		return err_exit_status(err.code);
 	if (cli->json) {
 		putchar('{');
 		json_str("home", cli->dir, 1);

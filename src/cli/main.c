@@ -2,7 +2,9 @@
  * smki, the operator's command: the table of verbs. Each verb is a file of its own; everything
  * that changes a state goes to smkid over its admin socket.
  */
+#include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +81,20 @@ main_find(const char *name)
 	return NULL;
 }
 
+/*
+ * A closed standard descriptor would be the next file or socket opened, and what is printed would
+ * go there. Opened the wrong way round, so that using it still fails and is told.
+ */
+static void
+main_stdio(void)
+{
+	static const int flags[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) != fd)
+			_exit(EXIT_INTERNAL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -96,6 +112,9 @@ main(int argc, char **argv)
 	struct err err;
 	int c, status;
 
+	main_stdio();
+	/* A file that may not grow is an error to be told, not the end. */
+	signal(SIGXFSZ, SIG_IGN);
 	/* The ceremony verbs hold PINs for a moment: no core dumps, no ptrace by the same uid. */
 	if (prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &no_core) != 0) {
 		perror("smki: core dumps cannot be switched off");
@@ -142,9 +161,10 @@ main(int argc, char **argv)
 	optind = 0;
 	status = verb->run(&cli, argc, argv);
 	client_close(&cli);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
+	/* A verb that failed has said why, be it this. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE) {
 		perror("smki: standard output");
-		return status != EXIT_DONE ? status : EXIT_UNAVAILABLE;
+		return EXIT_UNAVAILABLE;
 	}
 	return status;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -47,6 +48,7 @@ static int
 run_start(struct cli *cli, struct run_child *child, int other, struct err *err)
 {
 	char path[PATH_MAX], fd[16];
+	pid_t self = getpid();
 	sigset_t none;
 
 	if (run_path(child->program, path, err) != 0)
@@ -63,11 +65,33 @@ run_start(struct cli *cli, struct run_child *child, int other, struct err *err)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (prctl(PR_SET_PDEATHSIG, SIGTERM) == 0 && fcntl(child->fd, F_SETFD, 0) == 0) {
+		/* It may have ended before its end could be told. */
+		if (getppid() != self)
+			_exit(EXIT_INTERNAL);
 		close(other);
 		execl(path, child->program, "--home", cli->dir, "--front-fd", fd, (char *)NULL);
 	}
 	log_error("run: %s: %s", path, strerror(errno));
 	_exit(EXIT_INTERNAL);
+}
+
+/* A second pair in one home would take the first one's addresses away before it notices. */
+static int
+run_check_alone(const struct home *home, struct err *err)
+{
+	char path[HOME_PATH_MAX];
+	int fd, r = 0;
+
+	if (home_path(home, HOME_LOCK, path, err) != 0)
+		return -1;
+	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	/* None was ever held; or what is wrong with it is smkid's to say. */
+	if (fd < 0)
+		return 0;
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		r = err_set(err, FAIL_CONFLICT, "home %s: another smkid serves it", home->dir);
+	close(fd);
+	return r;
 }
 
 /* Reap what has ended; returns how many still run. */
@@ -149,7 +173,8 @@ run_verb(struct cli *cli, int argc, char **argv)
 		return cli_usage("run");
 	}
 	/* A home that does not load is said here once, not by each daemon. */
-	if (home_load(cli->dir, home, &err) != 0 || wire_pair(pair, &err) != 0) {
+	if (home_load(cli->dir, home, &err) != 0 || run_check_alone(home, &err) != 0 ||
+	    wire_pair(pair, &err) != 0) {
 		status = cli_fail(&err);
 		goto out;
 	}
@@ -157,6 +182,7 @@ run_verb(struct cli *cli, int argc, char **argv)
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signals = signalfd(-1, &set, SFD_CLOEXEC);
 	if (signals < 0) {

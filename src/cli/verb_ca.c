@@ -134,7 +134,15 @@ ca_export(struct cli *cli, const char *name, const char *out, struct err *err)
 	if (ca_ask(cli, &run, err) != 0)
 		goto out;
 	pem_encode("CERTIFICATE", run.der.data, run.der.len, &pem);
-	r = output_write(out, pem.data, pem.len, err);
+	if (cli->json && out == NULL) {
+		putchar('{');
+		json_str("ca", name, 1);
+		json_str("certificate", buf_text(&pem), 0);
+		puts("}");
+		r = 0;
+	} else {
+		r = output_write(out, pem.data, pem.len, err);
+	}
 out:
 	buf_free(&run.der);
 	buf_free(&pem);
@@ -221,7 +229,7 @@ ca_export_verb(struct cli *cli, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'o')
 			return cli_usage("ca");
-		out = optarg;
+		out = strcmp(optarg, "-") != 0 ? optarg : NULL;
 	}
 	if (argc - optind > 1)
 		return cli_usage("ca");

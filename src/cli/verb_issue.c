@@ -103,7 +103,7 @@ issue_options(
 			request->replace = true;
 			break;
 		case 'o':
-			*out = optarg;
+			*out = strcmp(optarg, "-") != 0 ? optarg : NULL;
 			break;
 		default:
 			exit(cli_usage("issue"));

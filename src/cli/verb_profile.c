@@ -32,16 +32,25 @@ profile_list(struct cli *cli, const struct profiles *profiles)
 
 /* The file itself is the clearest account of a profile. */
 static int
-profile_show(const char *dir, const char *name, struct err *err)
+profile_show(struct cli *cli, const char *dir, const char *name, struct err *err)
 {
 	char path[HOME_PATH_MAX + NAME_LEN + 8];
 	struct buf text = { 0 };
 	int r = -1;
 
 	snprintf(path, sizeof path, "%s/%s.cnf", dir, name);
-	if (file_read(path, CONF_MAX, &text, err) == 0 &&
-	    output_write(NULL, text.data, text.len, err) == 0)
-		r = 0;
+	if (file_read(path, CONF_MAX, &text, err) != 0)
+		goto out;
+	if (cli->json) {
+		putchar('{');
+		json_str("profile", name, 1);
+		json_str("text", buf_text(&text), 0);
+		puts("}");
+	} else if (output_write(NULL, text.data, text.len, err) != 0) {
+		goto out;
+	}
+	r = 0;
+out:
 	buf_free(&text);
 	return r;
 }
@@ -111,7 +120,7 @@ profile_verb(struct cli *cli, int argc, char **argv)
 		if (profiles_get(&profiles, argv[2]) == NULL) {
 			err_set(&err, FAIL_NOT_FOUND, "profile %s: not in %s", argv[2], dir);
 			status = cli_fail(&err);
-		} else if (profile_show(dir, argv[2], &err) != 0) {
+		} else if (profile_show(cli, dir, argv[2], &err) != 0) {
 			status = cli_fail(&err);
 		}
 	} else {

@@ -38,6 +38,7 @@ static void
 state_failed(struct state_run *run, const char *name, const struct err *err)
 {
 	int status = err_exit_status(err->code);
+	struct err line = *err;
 
 	if (run->cli->json) {
 		putchar('{');
@@ -46,7 +47,9 @@ state_failed(struct state_run *run, const char *name, const struct err *err)
 		json_str("code", err_code_str(err->code), 0);
 		puts("}");
 	}
-	fprintf(stderr, "smki: %s: %s\n", name, err->msg);
+	/* The name as it was given may hold anything: one line, and no more than that. */
+	err_prefix(&line, "%.80s", name);
+	(void)cli_fail(&line);
 	if (run->status == EXIT_DONE)
 		run->status = status;
 }
@@ -153,34 +156,49 @@ out:
 	free(found);
 }
 
+/*
+ * The next line of a list without its end and white space: 1, at the end 0, or -1. A NUL, or more
+ * than STATE_LINE_MAX takes, is no list of serials.
+ */
+static int
+state_line(FILE *in, const char *path, unsigned number, char line[STATE_LINE_MAX], struct err *err)
+{
+	size_t len = 0;
+	int c;
+
+	while ((c = getc(in)) != EOF && c != '\n') {
+		if (c == '\0')
+			return err_set(err, FAIL_INVALID, "%s:%u: holds a NUL", path, number);
+		if (len + 1 == STATE_LINE_MAX)
+			return err_set(err, FAIL_INVALID, "%s:%u: line is over %d octets", path,
+			    number, STATE_LINE_MAX - 1);
+		line[len++] = (char)c;
+	}
+	if (ferror(in))
+		return err_sys(err, FAIL_UNAVAILABLE, "%s: cannot be read", path);
+	if (c == EOF && len == 0)
+		return 0;
+	while (len > 0 && isspace((unsigned char)line[len - 1]))
+		len--;
+	line[len] = '\0';
+	return 1;
+}
+
 /* One serial a line; empty lines and lines that begin with '#' are skipped. */
 static int
 state_from(struct state_run *run, const char *path, struct err *err)
 {
 	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
 	char line[STATE_LINE_MAX];
-	unsigned number = 0;
-	int r = 0;
+	unsigned number = 1;
+	int r;
 
 	if (in == NULL)
 		return err_sys(err, errno == ENOENT ? FAIL_NOT_FOUND : FAIL_DENIED,
 		    "%s: cannot be read", path);
-	while (fgets(line, sizeof line, in) != NULL) {
-		size_t len = strlen(line);
-
-		number++;
-		if (len + 1 == sizeof line && line[len - 1] != '\n') {
-			r = err_set(err, FAIL_INVALID, "%s:%u: line is over %d octets", path,
-			    number, STATE_LINE_MAX - 2);
-			break;
-		}
-		while (len > 0 && isspace((unsigned char)line[len - 1]))
-			line[--len] = 0;
-		if (len != 0 && line[0] != '#')
+	for (; (r = state_line(in, path, number, line, err)) > 0; number++)
+		if (line[0] != '\0' && line[0] != '#')
 			state_text(run, line);
-	}
-	if (r == 0 && ferror(in))
-		r = err_sys(err, FAIL_UNAVAILABLE, "%s: cannot be read", path);
 	if (in != stdin)
 		fclose(in);
 	return r;

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -14,8 +16,10 @@
 #include "smki/file.h"
 #include "smki/mem.h"
 
-/* Longest run/addresses file. */
+/* Longest run/addresses file, and how long its address has to answer. The file is the front's:
+ * whatever it made of it must not keep the command waiting. */
 #define STATUS_ADDRESSES_MAX 4096
+#define STATUS_CONNECT_SECONDS 2
 
 struct status_run {
 	struct cli *cli;
@@ -32,6 +36,7 @@ status_listens(const char *address)
 {
 	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST }, *info;
 	char host[128];
+	const struct timeval wait = { .tv_sec = STATUS_CONNECT_SECONDS };
 	char *colon, *start = host;
 	bool answers = false;
 	int fd;
@@ -49,7 +54,8 @@ status_listens(const char *address)
 		return false;
 	fd = socket(info->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd >= 0) {
-		answers = connect(fd, info->ai_addr, info->ai_addrlen) == 0;
+		answers = setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait) == 0 &&
+			  connect(fd, info->ai_addr, info->ai_addrlen) == 0;
 		close(fd);
 	}
 	freeaddrinfo(info);
@@ -61,10 +67,11 @@ status_http(struct status_run *run)
 {
 	struct buf text = { 0 };
 	char path[HOME_PATH_MAX], *line, *save = NULL;
+	struct stat st;
 
 	snprintf(run->home.dir, sizeof run->home.dir, "%s", run->cli->dir);
-	if (home_path(&run->home, HOME_ADDRESSES, path, NULL) == 0 &&
-	    file_read(path, STATUS_ADDRESSES_MAX, &text, NULL) == 0) {
+	if (home_path(&run->home, HOME_ADDRESSES, path, NULL) == 0 && lstat(path, &st) == 0 &&
+	    S_ISREG(st.st_mode) && file_read(path, STATUS_ADDRESSES_MAX, &text, NULL) == 0) {
 		char *copy = mem_str(buf_text(&text));
 
 		for (line = strtok_r(copy, "\n", &save); line != NULL;

@@ -95,15 +95,6 @@ http_header_set(struct http_response *response, const char *name, const char *fm
 	va_end(ap);
 }
 
-const char *
-http_header_get(const struct http_response *response, const char *name)
-{
-	for (size_t i = 0; i < response->n; i++)
-		if (strcasecmp(response->header[i].name, name) == 0)
-			return response->header[i].value;
-	return NULL;
-}
-
 static const char *
 http_title(int status)
 {

@@ -84,8 +84,6 @@ void http_response_init(struct http_response *response);
 void http_response_free(struct http_response *response);
 void http_header_set(struct http_response *response, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* NULL when absent. */
-const char *http_header_get(const struct http_response *response, const char *name);
 
 /* An error as one line of application/problem+json (RFC 9457). detail is for strangers. */
 void http_problem(struct http_response *response, int status, const char *detail);

@@ -78,8 +78,8 @@ httpd_say(struct httpd *httpd, const struct err *err)
 	pthread_mutex_lock(&httpd->said_lock);
 	for (size_t i = 0; i < HTTPD_SAID; i++) {
 		if (httpd->said[i].text[0] == '\0' || now - httpd->said[i].ms >= HTTPD_SAY_MS) {
-			place = i;
-		} else if (strcmp(httpd->said[i].text, err->msg) == 0) {
+			place = place < i ? place : i;
+		} else if (err_same_cause(httpd->said[i].text, err->msg)) {
 			place = HTTPD_SAID;
 			break;
 		}

@@ -21,6 +21,7 @@
 struct keeper {
 	struct httpd *httpd;
 	struct store *store; /* NULL = to be opened again */
+	bool replaced;	     /* another file lies in the database's place, and is not read yet */
 	struct hsm *hsm;     /* NULL = token away so far */
 	struct link_smkid link;
 	int64_t event;	  /* newest event seen */
@@ -37,8 +38,13 @@ keeper_open(struct keeper *k, struct err *err)
 {
 	char path[HOME_PATH_MAX];
 
-	if (k->store != NULL)
+	if (k->store != NULL && !store_is_moved(k->store))
 		return 0;
+	if (k->store != NULL) {
+		store_close(k->store);
+		k->store = NULL;
+		k->replaced = true;
+	}
 	if (home_path(&k->httpd->home, HOME_DB, path, err) != 0)
 		return -1;
 	return store_open(path, STORE_READ, &k->store, err);
@@ -59,8 +65,10 @@ keeper_read(struct keeper *k, time_t *newest, bool *accepted, bool *news, struct
 		k->store = NULL;
 		return -1;
 	}
-	*news = event != k->event;
-	*accepted = clock != k->accepted;
+	/* In a restored database an older acceptance is no new one. */
+	*news = event != k->event || k->replaced;
+	*accepted = clock != k->accepted && !k->replaced;
+	k->replaced = false;
 	k->event = event;
 	k->accepted = clock;
 	return 0;

@@ -44,15 +44,20 @@ workers_take(struct workers *w, bool *stopping)
 	return work;
 }
 
-/* The database may not be there yet, or not any more: routes say so to their peers. */
+/*
+ * The database may not be there yet, or not any more: routes say so to their peers. One that was
+ * restored beside the open one would never be seen: nothing that is done to it shows there.
+ */
 static void
 workers_open(struct route_ctx *ctx)
 {
 	char path[HOME_PATH_MAX];
 	struct err err;
 
-	if (ctx->store != NULL)
+	if (ctx->store != NULL && !store_is_moved(ctx->store))
 		return;
+	store_close(ctx->store);
+	ctx->store = NULL;
 	if (home_path(&ctx->httpd->home, HOME_DB, path, &err) != 0 ||
 	    store_open(path, STORE_READ, &ctx->store, &err) != 0)
 		httpd_say(ctx->httpd, &err);

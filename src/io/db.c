@@ -180,6 +180,16 @@ db_close(struct db *db)
 }
 
 int
+db_is_moved(const struct db *db)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(db->conn, "main", SQLITE_FCNTL_HAS_MOVED, &moved) ==
+		   SQLITE_OK &&
+	       moved != 0;
+}
+
+int
 db_script(struct db *db, const char *sql, struct err *err)
 {
 	int rc = sqlite3_exec(db->conn, sql, NULL, NULL, NULL);

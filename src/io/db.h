@@ -32,6 +32,8 @@ int db_open(
     const char *path, enum db_mode mode, int busy_ms, struct db **out, struct err *err) MUST_USE;
 /* Frees every statement, rolls back what is open. NULL is fine. */
 void db_close(struct db *db);
+/* 1 when the path it was opened under leads to another file by now, or to none. */
+int db_is_moved(const struct db *db);
 
 /* For a DB_WRITE handle, before its first write: write-ahead log, full durability, bounds. */
 int db_start_writer(struct db *db, struct err *err) MUST_USE;

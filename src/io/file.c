@@ -237,25 +237,20 @@ file_make_dir(const char *path, mode_t mode, struct err *err)
 	return r;
 }
 
-/* Empty and remove the folder name in at. */
+static int file_remove_at(int at, const char *name, const char *path, int depth, struct err *err);
+
+/* Remove all in the folder fd, which is used up. */
 static int
-file_remove_at(int at, const char *name, const char *path, int depth, struct err *err)
+file_empty_fd(int fd, const char *path, int depth, struct err *err)
 {
-	int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *dir = fdopendir(fd);
 	struct dirent *entry;
-	DIR *dir = NULL;
 	int r = -1;
 
-	if (fd < 0)
-		return file_fail(err, path);
-	if (depth == FILE_DEPTH_MAX) {
-		err_set(err, FAIL_LIMIT, "%s: folders are over %d deep", path, FILE_DEPTH_MAX);
-		goto out;
-	}
-	dir = fdopendir(fd);
 	if (dir == NULL) {
 		file_fail(err, path);
-		goto out;
+		close(fd);
+		return -1;
 	}
 	while (errno = 0, (entry = readdir(dir)) != NULL) {
 		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
@@ -270,17 +265,31 @@ file_remove_at(int at, const char *name, const char *path, int depth, struct err
 		if (file_remove_at(fd, entry->d_name, path, depth + 1, err) != 0)
 			goto out;
 	}
-	if (errno != 0 || unlinkat(at, name, AT_REMOVEDIR) != 0) {
+	if (errno != 0) {
 		file_fail(err, path);
 		goto out;
 	}
 	r = 0;
 out:
-	if (dir != NULL)
-		closedir(dir);
-	else
-		close(fd);
+	closedir(dir);
 	return r;
+}
+
+/* Empty and remove the folder name in at. */
+static int
+file_remove_at(int at, const char *name, const char *path, int depth, struct err *err)
+{
+	int fd;
+
+	if (depth > FILE_DEPTH_MAX)
+		return err_set(
+		    err, FAIL_LIMIT, "%s: folders are over %d deep", path, FILE_DEPTH_MAX);
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return file_fail(err, path);
+	if (file_empty_fd(fd, path, depth, err) != 0)
+		return -1;
+	return unlinkat(at, name, AT_REMOVEDIR) == 0 ? 0 : file_fail(err, path);
 }
 
 int
@@ -294,4 +303,12 @@ file_remove_tree(const char *path, struct err *err)
 	if (!S_ISDIR(st.st_mode))
 		return unlink(path) == 0 ? 0 : file_fail(err, path);
 	return file_remove_at(AT_FDCWD, path, path, 0, err);
+}
+
+int
+file_empty_dir(const char *path, struct err *err)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? file_fail(err, path) : file_empty_fd(fd, path, 0, err);
 }

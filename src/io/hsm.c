@@ -78,6 +78,14 @@ hsm_free(void *ctx)
 	free(hsm);
 }
 
+static int
+hsm_restart(void *ctx, struct err *err)
+{
+	struct hsm *hsm = ctx;
+
+	return token_module_restart(hsm->loader, err);
+}
+
 static long
 hsm_slow_limit(const struct hsm *hsm)
 {
@@ -95,6 +103,7 @@ hsm_bring_up_limit(const struct hsm_conf *conf)
 int
 hsm_open(const struct hsm_conf *conf, struct hsm **out, struct err *err)
 {
+	struct hsm_pool_owner owner = { .restart = hsm_restart, .done = hsm_free };
 	struct hsm_job job = { .kind = JOB_OPEN };
 	struct hsm *hsm;
 	unsigned long slot;
@@ -103,13 +112,14 @@ hsm_open(const struct hsm_conf *conf, struct hsm **out, struct err *err)
 		return -1;
 	hsm = mem_alloc(sizeof(*hsm));
 	hsm->conf = *conf;
+	owner.ctx = hsm;
 	require(pthread_mutex_init(&hsm->lock, NULL) == 0);
 	/* The slot's number is not kept: it may be another the next time the token is there. */
 	if (token_module_open(conf->module, conf->softhsm_conf, &hsm->loader, err) != 0 ||
 	    token_slot(hsm->loader, conf->token, &slot, err) != 0 ||
 	    hsm_module_open(conf, &hsm->module, err) != 0 ||
-	    hsm_pool_open(hsm->module, (unsigned)conf->sessions, hsm_bring_up_limit(conf), hsm_free,
-		hsm, &hsm->pool, err) != 0) {
+	    hsm_pool_open(hsm->module, (unsigned)conf->sessions, hsm_bring_up_limit(conf), &owner,
+		&hsm->pool, err) != 0) {
 		hsm_free(hsm);
 		return -1;
 	}
@@ -191,6 +201,9 @@ hsm_key_find(struct hsm *hsm, const char *label, struct hsm_key **out, struct er
 {
 	struct hsm_job job = { .kind = JOB_FIND };
 
+	pthread_mutex_lock(&hsm->lock);
+	job.known = hsm_key_known(hsm, label) != NULL;
+	pthread_mutex_unlock(&hsm->lock);
 	return hsm_key_ask(hsm, &job, label, out, err);
 }
 
@@ -213,7 +226,9 @@ int
 hsm_sign(void *ctx, const uint8_t *digest, size_t len, uint8_t *rs, struct err *err)
 {
 	const struct hsm_key *key = ctx;
-	struct hsm_job job = { .kind = JOB_SIGN, .index = key->index, .pub = key->pub };
+	struct hsm_job job = {
+		.kind = JOB_SIGN, .index = key->index, .pub = key->pub, .known = true
+	};
 	struct err why;
 
 	if (len != key->pub.len / 2)

@@ -237,5 +237,10 @@ hsm_key_job(const struct hsm_module *module, struct hsm_session *session, struct
 		break;
 	}
 	ERR_clear_error();
+	/* SoftHSM keeps sessions open on a token whose objects it has lost. */
+	if (verdict == VERDICT_REFUSED && job->known && err->code == FAIL_NOT_FOUND) {
+		err->code = FAIL_UNAVAILABLE;
+		verdict = VERDICT_TOKEN;
+	}
 	return verdict;
 }

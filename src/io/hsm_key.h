@@ -19,6 +19,7 @@ struct hsm_job {
 	enum ec_curve curve;	       /* GENERATE */
 	size_t index;		       /* SIGN: which handle of the session, < HSM_KEYS_MAX */
 	struct ec_pub pub;	       /* SIGN: the key it must be; FIND, GENERATE: out */
+	bool known;		       /* FIND, SIGN: it was there; gone, the token is lost */
 	uint8_t digest[SHA384_LEN];    /* SIGN: as long as a coordinate of pub */
 	uint8_t rs[EC_RS_MAX];	       /* SIGN: out */
 };

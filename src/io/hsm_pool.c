@@ -6,7 +6,8 @@
  * Losing the token: the thread that notices raises the generation, every thread closes its own
  * session before its next job and opens a new one. Bring-up (find the slot, open, log in) is done
  * by one thread at a time. While no session is up and the last bring-up failed a moment ago,
- * requests are refused at once, so callers do not pile up behind a token that is away.
+ * requests are refused at once, so callers do not pile up behind a token that is away. Some
+ * modules never see a token again that they lost: one that stays away has its module begun anew.
  *
  * One mutex guards everything here; it is never held during a module call.
  */
@@ -102,9 +103,9 @@ hsm_pool_give_up(struct hsm_worker *worker)
 	pthread_detach(worker->thread);
 	/*
 	 * A login that hangs keeps its place: nobody knows whether the PIN counts as tried, so
-	 * nobody else may try it.
+	 * nobody else may try it. So does a module that is begun anew: it may not be called.
 	 */
-	if (pool->bringing == worker && !worker->in_login)
+	if (pool->bringing == worker && !worker->alone)
 		pool->bringing = NULL;
 	pthread_cond_broadcast(&pool->changed);
 	if (!pool->closing)
@@ -152,11 +153,10 @@ hsm_pool_destroy(struct hsm_pool *pool)
 void
 hsm_pool_free(struct hsm_pool *pool)
 {
-	void (*done)(void *) = pool->done;
-	void *ctx = pool->ctx;
+	struct hsm_pool_owner owner = pool->owner;
 
 	hsm_pool_destroy(pool);
-	done(ctx);
+	owner.done(owner.ctx);
 }
 
 /* As many threads as wanted, unless too many are stuck already. The mutex is held. */
@@ -169,16 +169,15 @@ hsm_pool_fill(struct hsm_pool *pool)
 }
 
 int
-hsm_pool_open(struct hsm_module *module, unsigned n, long bring_up_ms, void (*done)(void *),
-    void *ctx, struct hsm_pool **out, struct err *err)
+hsm_pool_open(struct hsm_module *module, unsigned n, long bring_up_ms,
+    const struct hsm_pool_owner *owner, struct hsm_pool **out, struct err *err)
 {
 	struct hsm_pool *pool = mem_alloc(sizeof(*pool));
 	int r;
 
 	require(n >= 1 && n <= HSM_SESSIONS_MAX);
 	pool->module = module;
-	pool->done = done;
-	pool->ctx = ctx;
+	pool->owner = *owner;
 	pool->n_wanted = n;
 	pool->bring_up_ms = bring_up_ms;
 	require(pthread_mutex_init(&pool->lock, NULL) == 0);
@@ -236,10 +235,10 @@ hsm_pool_close(struct hsm_pool *pool)
 }
 
 int
-hsm_pool_login_hangs(const struct hsm_pool *pool, struct err *err)
+hsm_pool_bring_up_hangs(const struct hsm_pool *pool, struct err *err)
 {
 	return err_set(err, FAIL_UNAVAILABLE,
-	    "token %s: PKCS#11 C_Login: does not come back; it is not tried beside that",
+	    "token %s: PKCS#11 C_Login or C_Initialize: does not come back; none is tried beside",
 	    hsm_module_token(pool->module));
 }
 
@@ -257,7 +256,7 @@ hsm_pool_refuses(const struct hsm_pool *pool, int64_t now, struct err *err)
 	if (now >= pool->retry_at && pool->bringing == NULL)
 		return false;
 	if (pool->bringing != NULL && pool->bringing->given_up)
-		(void)hsm_pool_login_hangs(pool, err);
+		(void)hsm_pool_bring_up_hangs(pool, err);
 	else if (err != NULL)
 		*err = pool->why;
 	return true;
@@ -331,7 +330,7 @@ out:
 int
 hsm_pool_is_lost(struct hsm_pool *pool)
 {
-	const struct hsm_worker *login;
+	const struct hsm_worker *alone;
 	int64_t now;
 	bool lost;
 
@@ -339,10 +338,10 @@ hsm_pool_is_lost(struct hsm_pool *pool)
 	now = clock_mono_ms();
 	hsm_pool_reap(pool, now);
 	lost = pool->given_up > HSM_ABANDONED_MAX;
-	/* Nobody may log in beside a login that hangs, so only a new process helps. */
-	login = pool->bringing;
-	if (login != NULL && login->given_up &&
-	    now >= login->call_since + HSM_ABANDONED_MAX * (int64_t)login->call_limit)
+	/* Nobody may bring up beside one that hangs, so only a new process helps. */
+	alone = pool->bringing;
+	if (alone != NULL && alone->given_up &&
+	    now >= alone->call_since + HSM_ABANDONED_MAX * (int64_t)alone->call_limit)
 		lost = true;
 	pthread_mutex_unlock(&pool->lock);
 	return lost;

@@ -12,19 +12,33 @@
 #define HSM_POOL_DENIED_MS 1000
 /* Further tries of one job after its session or token was lost. */
 #define HSM_POOL_RETRIES 3
+/* A token away for this long: the module is begun anew, then after twice that and so on up to
+ * the most, since each may cost a network HSM's patience and a module's memory. */
+#define HSM_POOL_RESTART_MS 2000
+#define HSM_POOL_RESTART_MAX_MS 60000
 
 struct hsm_pool;
 
+/* What a pool asks of its owner. */
+struct hsm_pool_owner {
+	/* Begin the module anew; all its sessions end. Nobody is in a call to it meanwhile.
+	 * FAIL_CONFLICT when it may not be done: nothing changed. Else it is down on failure. */
+	int (*restart)(void *ctx, struct err *err);
+	/* The last thread is gone: called by hsm_pool_close, or later by a thread that was given
+	 * up and came back after all. */
+	void (*done)(void *ctx);
+	void *ctx;
+};
+
 /*
  * n threads over the module's token; a thread that takes longer than bring_up_ms to open, log in
- * or close its session is given up. done(ctx) is called when the last thread is gone: by
- * hsm_pool_close, or later by a thread that was given up and came back after all.
+ * or close its session is given up. owner is copied.
  */
-int hsm_pool_open(struct hsm_module *module, unsigned n, long bring_up_ms, void (*done)(void *),
-    void *ctx, struct hsm_pool **out, struct err *err) MUST_USE;
+int hsm_pool_open(struct hsm_module *module, unsigned n, long bring_up_ms,
+    const struct hsm_pool_owner *owner, struct hsm_pool **out, struct err *err) MUST_USE;
 /*
  * Nobody may be in hsm_pool_run any more. Ends the threads and waits for them, but not longer
- * than a call may take; ends with done(ctx) unless a thread is left behind. The pool is gone.
+ * than a call may take; ends with the owner's done unless a thread is left behind. The pool is gone.
  */
 void hsm_pool_close(struct hsm_pool *pool);
 

@@ -6,6 +6,7 @@
  */
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "hsm_worker.h"
 #include "smki/clock.h"
@@ -21,13 +22,19 @@ hsm_worker_gate_closed(const struct hsm_pool *pool, int64_t now)
 }
 
 static void
-hsm_worker_shut_gate(struct hsm_pool *pool, const struct err *why)
+hsm_worker_shut_gate(struct hsm_pool *pool, enum hsm_verdict verdict, const struct err *why)
 {
+	int64_t now = clock_mono_ms();
+
 	pool->down = true;
 	pool->ready = false;
 	pool->why = *why;
-	pool->retry_at = clock_mono_ms() +
-			 (why->code == FAIL_DENIED ? HSM_POOL_DENIED_MS : HSM_POOL_RETRY_MS);
+	pool->retry_at = now + (why->code == FAIL_DENIED ? HSM_POOL_DENIED_MS : HSM_POOL_RETRY_MS);
+	/* Who refuses is there. */
+	if (verdict != VERDICT_REFUSED && pool->restart_at == 0) {
+		pool->restart_ms = HSM_POOL_RESTART_MS;
+		pool->restart_at = now + pool->restart_ms;
+	}
 }
 
 /* The mutex is held around these two, and not between them. */
@@ -77,11 +84,11 @@ hsm_worker_bring_up_once(struct hsm_worker *worker, struct err *err)
 	if (hsm_worker_leave(worker) != 0 && verdict == VERDICT_DONE)
 		verdict = VERDICT_SESSION;
 	else if (verdict == VERDICT_DONE && needs_login) {
-		worker->in_login = true;
+		worker->alone = true;
 		hsm_worker_enter(worker, worker->pool->bring_up_ms);
 		verdict = hsm_session_login(pool->module, &session, err);
 		(void)hsm_worker_leave(worker);
-		worker->in_login = false;
+		worker->alone = false;
 	}
 	if (verdict != VERDICT_DONE && session.is_open) {
 		hsm_worker_enter(worker, worker->pool->bring_up_ms);
@@ -90,6 +97,46 @@ hsm_worker_bring_up_once(struct hsm_worker *worker, struct err *err)
 	}
 	worker->session = session;
 	return verdict;
+}
+
+/* Away for long, no session up, and no other thread inside the module. */
+static bool
+hsm_worker_restart_due(const struct hsm_worker *worker)
+{
+	const struct hsm_pool *pool = worker->pool;
+
+	if (pool->restart_at == 0 || clock_mono_ms() < pool->restart_at || pool->given_up != 0 ||
+	    hsm_pool_up(pool) != 0)
+		return false;
+	for (unsigned i = 0; i < pool->n_workers; i++)
+		if (pool->workers[i]->call_since != 0)
+			return false;
+	return true;
+}
+
+/*
+ * Begin the module anew. Its old sessions are forgotten unclosed: they end with it, and their
+ * numbers may be those of new ones afterwards. While this thread is the one that brings up, no
+ * other has a session or can get one, so none calls the module. -1: it is not up again.
+ */
+static int
+hsm_worker_restart(struct hsm_worker *worker, struct err *err)
+{
+	struct hsm_pool *pool = worker->pool;
+	int r;
+
+	for (unsigned i = 0; i < pool->n_workers; i++)
+		memset(&pool->workers[i]->session, 0, sizeof(pool->workers[i]->session));
+	worker->alone = true;
+	hsm_worker_enter(worker, pool->bring_up_ms);
+	r = pool->owner.restart(pool->owner.ctx, err);
+	(void)hsm_worker_leave(worker);
+	worker->alone = false;
+	pool->restart_ms = pool->restart_ms * 2 < HSM_POOL_RESTART_MAX_MS ? pool->restart_ms * 2
+									  : HSM_POOL_RESTART_MAX_MS;
+	pool->restart_at = clock_mono_ms() + pool->restart_ms;
+	/* Somebody else uses the module: nothing was done. */
+	return r != 0 && err->code != FAIL_CONFLICT ? -1 : 0;
 }
 
 /*
@@ -101,19 +148,24 @@ hsm_worker_bring_up(struct hsm_worker *worker, struct err *err)
 {
 	struct hsm_pool *pool = worker->pool;
 	enum hsm_verdict verdict = VERDICT_SESSION;
+	int tries = HSM_WORKER_TRIES;
 
 	while (pool->bringing != NULL && !pool->bringing->given_up && !pool->closing)
 		pthread_cond_wait(&pool->changed, &pool->lock);
 	if (pool->bringing != NULL)
-		return hsm_pool_login_hangs(pool, err);
+		return hsm_pool_bring_up_hangs(pool, err);
 	if (hsm_worker_gate_closed(pool, clock_mono_ms())) {
 		*err = pool->why;
 		return -1;
 	}
 	pool->bringing = worker;
-	for (int i = 0; i < HSM_WORKER_TRIES && !worker->given_up &&
-			(verdict == VERDICT_SESSION || verdict == VERDICT_TOKEN);
-	     i++)
+	if (hsm_worker_restart_due(worker) && hsm_worker_restart(worker, err) != 0) {
+		err_prefix(err, "token %s", hsm_module_token(pool->module));
+		verdict = VERDICT_TOKEN;
+		tries = 0;
+	}
+	while (tries-- > 0 && !worker->given_up &&
+	       (verdict == VERDICT_SESSION || verdict == VERDICT_TOKEN))
 		verdict = hsm_worker_bring_up_once(worker, err);
 	if (pool->bringing == worker)
 		pool->bringing = NULL;
@@ -127,7 +179,7 @@ hsm_worker_bring_up(struct hsm_worker *worker, struct err *err)
 		worker->park_until = clock_mono_ms() + HSM_POOL_RETRY_MS;
 		pool->parked_until = worker->park_until;
 	} else {
-		hsm_worker_shut_gate(pool, err);
+		hsm_worker_shut_gate(pool, verdict, err);
 	}
 	pthread_cond_broadcast(&pool->changed);
 	return verdict == VERDICT_DONE && !worker->given_up ? 0 : -1;
@@ -148,6 +200,7 @@ hsm_worker_try(struct hsm_worker *worker, struct hsm_work *work, struct err *err
 	case VERDICT_REFUSED:
 		pool->ready = true;
 		pool->down = false;
+		pool->restart_at = 0;
 		break;
 	case VERDICT_TOKEN:
 		if (worker->generation == pool->generation)
@@ -183,6 +236,9 @@ hsm_worker_do(struct hsm_worker *worker, struct hsm_work *work)
 		if (verdict == VERDICT_DONE || verdict == VERDICT_REFUSED)
 			break;
 	}
+	/* Sessions come up and are of no use. */
+	if (verdict == VERDICT_TOKEN && !worker->given_up && hsm_pool_up(pool) == 0)
+		hsm_worker_shut_gate(pool, verdict, &work->err);
 	work->result = verdict == VERDICT_DONE ? 0 : -1;
 	return 0;
 }

@@ -38,7 +38,7 @@ struct hsm_worker {
 	/* The module call under way: since when, 0 for none, and how long it may take. */
 	int64_t call_since;
 	long call_limit;
-	bool in_login;
+	bool alone; /* in it nobody else may bring up: a login, or the module begun anew */
 	bool given_up;
 	int64_t park_until; /* could open no session while others had theirs: not tried before */
 	struct hsm_work *work;
@@ -46,8 +46,7 @@ struct hsm_worker {
 
 struct hsm_pool {
 	struct hsm_module *module;
-	void (*done)(void *);
-	void *ctx;
+	struct hsm_pool_owner owner;
 	pthread_mutex_t lock;
 	pthread_cond_t wanted;	/* a job is queued, a parked thread may go on, or closing */
 	pthread_cond_t changed; /* bring-up ended, or a thread ended */
@@ -64,6 +63,8 @@ struct hsm_pool {
 	bool down;		     /* the last bring-up failed, for this reason */
 	int64_t retry_at;
 	struct err why;
+	int64_t restart_at; /* 0 = it has not been away since its last answer */
+	int64_t restart_ms; /* the pause before that */
 	bool ready;
 	bool closing;
 	bool left_behind; /* closed; the last thread to come back frees the pool */
@@ -82,9 +83,9 @@ void hsm_pool_end_work(struct hsm_work *work);
 unsigned hsm_pool_up(const struct hsm_pool *pool);
 /* Take the thread out of pool->workers. */
 void hsm_pool_forget(struct hsm_pool *pool, const struct hsm_worker *worker);
-/* The answer while a login hangs that nobody may try beside. FAIL_UNAVAILABLE. */
-int hsm_pool_login_hangs(const struct hsm_pool *pool, struct err *err);
-/* Free a closed pool and call its done; without the mutex. */
+/* The answer while a bring-up hangs that none may be tried beside. FAIL_UNAVAILABLE. */
+int hsm_pool_bring_up_hangs(const struct hsm_pool *pool, struct err *err);
+/* Free a closed pool and call its owner's done; without the mutex. */
 void hsm_pool_free(struct hsm_pool *pool);
 
 #endif

@@ -204,6 +204,12 @@ store_close(struct store *store)
 	free(store);
 }
 
+int
+store_is_moved(const struct store *store)
+{
+	return db_is_moved(store->db);
+}
+
 /* ---- transactions ---- */
 
 int

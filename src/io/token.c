@@ -6,12 +6,14 @@
  * act on the whole process, so the table below counts its users and the last one finalizes.
  */
 #include <dlfcn.h>
+#include <errno.h>
 #include <glob.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <libp11.h>
 #include <openssl/crypto.h>
@@ -36,7 +38,7 @@ struct token_module {
 	char *path; /* as resolved: two names of one file are one module */
 	char *softhsm_conf;
 	unsigned users;
-	PKCS11_CTX *ctx;
+	PKCS11_CTX *ctx;	  /* NULL after a restart that failed */
 	struct token_list *lists; /* the newest first */
 };
 
@@ -56,11 +58,65 @@ token_release_lists(struct token_module *module)
 	}
 }
 
+/* Load the module and initialise it. */
+static int
+token_load(struct token_module *module, struct err *err)
+{
+	const char *conf = module->softhsm_conf, *set = getenv("SOFTHSM2_CONF");
+	PKCS11_CTX *ctx = NULL;
+	/* libp11 prints the loader's reason on standard error; ours goes in err. */
+	void *probe = dlopen(module->path, RTLD_NOW | RTLD_LOCAL);
+	int r = -1;
+
+	if (probe == NULL)
+		return err_set(err, FAIL_UNAVAILABLE, "PKCS#11 module %s", dlerror());
+	/* SoftHSM's own word for an unreadable configuration is a failed C_Initialize. */
+	if (conf[0] != '\0' && access(conf, R_OK) != 0) {
+		err_sys(err, errno == EACCES ? FAIL_DENIED : FAIL_UNAVAILABLE,
+		    "SoftHSM configuration %s", conf);
+		goto out;
+	}
+	/*
+	 * It reads its configuration's path from here at C_Initialize, and only then. Not written
+	 * again at a restart: other threads may read the environment by then.
+	 */
+	if (conf[0] != '\0' && (set == NULL || strcmp(set, conf) != 0) &&
+	    setenv("SOFTHSM2_CONF", conf, 1) != 0) {
+		err_sys(err, FAIL_UNAVAILABLE, "PKCS#11 module %s: SOFTHSM2_CONF", module->path);
+		goto out;
+	}
+	ERR_clear_error();
+	ctx = PKCS11_CTX_new();
+	require(ctx != NULL);
+	if (PKCS11_CTX_load(ctx, module->path) != 0) {
+		err_ssl(err, FAIL_UNAVAILABLE, "PKCS#11 module %s: cannot be loaded", module->path);
+		PKCS11_CTX_free(ctx);
+		goto out;
+	}
+	ERR_clear_error();
+	module->ctx = ctx;
+	r = 0;
+out:
+	dlclose(probe);
+	return r;
+}
+
+static void
+token_unload(struct token_module *module)
+{
+	if (module->ctx == NULL)
+		return;
+	token_release_lists(module);
+	PKCS11_CTX_unload(module->ctx);
+	PKCS11_CTX_free(module->ctx);
+	module->ctx = NULL;
+	ERR_clear_error();
+}
+
 static void
 token_module_free(struct token_module *module)
 {
-	if (module->ctx != NULL)
-		PKCS11_CTX_free(module->ctx);
+	token_unload(module);
 	free(module->path);
 	free(module->softhsm_conf);
 	free(module);
@@ -70,35 +126,12 @@ static struct token_module *
 token_module_new(const char *path, const char *softhsm_conf, struct err *err)
 {
 	struct token_module *module = mem_alloc(sizeof(*module));
-	void *probe = NULL;
 
 	module->path = mem_str(path);
 	module->softhsm_conf = mem_str(softhsm_conf);
 	module->users = 1;
-	/* libp11 prints the loader's reason on standard error; ours goes in err. */
-	probe = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (probe == NULL) {
-		err_set(err, FAIL_UNAVAILABLE, "PKCS#11 module %s", dlerror());
-		goto fail;
-	}
-	/* SoftHSM reads its configuration's path from here at C_Initialize, and only then. */
-	if (softhsm_conf[0] != '\0' && setenv("SOFTHSM2_CONF", softhsm_conf, 1) != 0) {
-		err_sys(err, FAIL_UNAVAILABLE, "PKCS#11 module %s: SOFTHSM2_CONF", path);
-		goto fail;
-	}
-	ERR_clear_error();
-	module->ctx = PKCS11_CTX_new();
-	require(module->ctx != NULL);
-	if (PKCS11_CTX_load(module->ctx, path) != 0) {
-		err_ssl(err, FAIL_UNAVAILABLE, "PKCS#11 module %s: cannot be loaded", path);
-		goto fail;
-	}
-	ERR_clear_error();
-	dlclose(probe);
-	return module;
-fail:
-	if (probe != NULL)
-		dlclose(probe);
+	if (token_load(module, err) == 0)
+		return module;
 	token_module_free(module);
 	return NULL;
 }
@@ -155,20 +188,37 @@ token_module_close(struct token_module *module)
 		while (*at != module)
 			at = &(*at)->next;
 		*at = module->next;
-		token_release_lists(module);
-		PKCS11_CTX_unload(module->ctx);
 		token_module_free(module);
-		ERR_clear_error();
 	}
 	pthread_mutex_unlock(&token_lock);
+}
+
+int
+token_module_restart(struct token_module *module, struct err *err)
+{
+	int r;
+
+	pthread_mutex_lock(&token_lock);
+	if (module->users > 1) {
+		r = err_set(err, FAIL_CONFLICT, "PKCS#11 module %s: is in use", module->path);
+	} else {
+		token_unload(module);
+		r = token_load(module, err);
+	}
+	pthread_mutex_unlock(&token_lock);
+	return r;
 }
 
 /* List the slots as they are now. Under the lock. */
 static int
 token_list(struct token_module *module, struct err *err)
 {
-	struct token_list *list = mem_alloc(sizeof(*list));
+	struct token_list *list;
 
+	/* A restart that failed left it unloaded. */
+	if (module->ctx == NULL && token_load(module, err) != 0)
+		return -1;
+	list = mem_alloc(sizeof(*list));
 	ERR_clear_error();
 	if (PKCS11_enumerate_slots(module->ctx, &list->slots, &list->n_slots) != 0) {
 		free(list);
@@ -222,7 +272,7 @@ token_find(struct token_module *module, const char *label, PKCS11_SLOT **out, st
 int
 token_slot(struct token_module *module, const char *label, unsigned long *slot, struct err *err)
 {
-	PKCS11_SLOT *found;
+	PKCS11_SLOT *found = NULL;
 	int r;
 
 	pthread_mutex_lock(&token_lock);

@@ -213,6 +213,14 @@ wire_address(const char *path, struct sockaddr_un *out, struct err *err)
 	return 0;
 }
 
+int
+wire_path_check(const char *path, struct err *err)
+{
+	struct sockaddr_un address;
+
+	return wire_address(path, &address, err);
+}
+
 static int
 wire_socket(int flags, int *fd, struct err *err)
 {

@@ -33,6 +33,8 @@ struct committer {
 	struct commit_queue state, other;
 	bool stopping;
 	bool dead; /* COMMIT failed; the thread touches no job any more */
+	bool lost; /* nothing of the newest group was recorded, for this reason */
+	struct err why;
 };
 
 /* What became of a group. */
@@ -157,6 +159,10 @@ committer_group(struct committer *c, const struct commit_queue *group)
 	/* Whatever the engine calls it: the requests are not to blame, and may come again. */
 	if (fate != COMMIT_DONE)
 		err.code = FAIL_UNAVAILABLE;
+	pthread_mutex_lock(&c->lock);
+	c->lost = fate != COMMIT_DONE;
+	c->why = err;
+	pthread_mutex_unlock(&c->lock);
 	committer_tell(group, fate, &err);
 	return 0;
 }
@@ -296,6 +302,20 @@ committer_put(struct committer *c, struct commit_job *job, struct err *err)
 	rc = committer_queue(c, job, err);
 	pthread_mutex_unlock(&c->lock);
 	return rc;
+}
+
+int
+committer_check(struct committer *c, struct err *err)
+{
+	bool lost;
+
+	pthread_mutex_lock(&c->lock);
+	lost = c->lost;
+	if (lost)
+		err_set(
+		    err, FAIL_UNAVAILABLE, "%s: the newest changes were not recorded", c->why.msg);
+	pthread_mutex_unlock(&c->lock);
+	return lost ? -1 : 0;
 }
 
 /* Stands in the queue for a job whose owner waits. */

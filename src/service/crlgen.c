@@ -170,8 +170,28 @@ out:
 struct crlgen_take {
 	struct commit_job job; /* first */
 	int64_t ca;
+	int64_t published;
 	int64_t number;
 };
+
+int
+crlgen_take(struct store *store, int64_t ca, int64_t published, time_t now, int64_t *number,
+    struct err *err)
+{
+	int64_t taken = 0;
+
+	for (int i = 0; i < CRL_SKIP_MAX; i++) {
+		if (store_crl_take(store, ca, now, &taken, err) != 0)
+			return -1;
+		if (taken > published) {
+			*number = taken;
+			return 0;
+		}
+	}
+	return err_set(err, FAIL_CONFLICT,
+	    "crl: RFC 5280 5.2.3: number %" PRId64 " stands published, %" PRId64 " would be next",
+	    published, taken + 1 - CRL_SKIP_MAX);
+}
 
 static int
 crlgen_take_apply(struct commit_job *job, struct store *store, struct err *err)
@@ -181,7 +201,7 @@ crlgen_take_apply(struct commit_job *job, struct store *store, struct err *err)
 
 	if (record_actor(store, ACTOR_SELF, NULL, &actor, err) != 0)
 		return -1;
-	return store_crl_take(store, take->ca, actor.now, &take->number, err);
+	return crlgen_take(store, take->ca, take->published, actor.now, &take->number, err);
 }
 
 struct crlgen_finish {
@@ -291,6 +311,7 @@ crlgen_make(const struct crlgen_conf *conf, const struct ca *ca, struct store *r
 			     : "its key is not here");
 	if (timeguard_now(conf->guard, &now, err) != 0 ||
 	    crlgen_this_update(reader, ca, now, &row.this_update, err) != 0 ||
+	    crlgen_published(conf->dir, ca->name, &take.published, err) != 0 ||
 	    committer_run(conf->committer, &take.job, err) != 0)
 		return -1;
 	fault_point("crl.taken");

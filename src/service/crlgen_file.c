@@ -191,6 +191,67 @@ crlgen_prune(const char *dir, const struct ca *ca, struct store *reader, struct 
 	return crlgen_each(dir, crlgen_prune_entry, &old, err);
 }
 
+/* ---- what stands published ---- */
+
+struct crlgen_top {
+	const char *ca;
+	int64_t number;
+};
+
+static int
+crlgen_top_entry(void *ctx, int at, const char *name, struct err *err)
+{
+	struct crlgen_top *top = ctx;
+	int64_t number = crlgen_number(name, top->ca);
+
+	(void)at;
+	(void)err;
+	if (number > top->number)
+		top->number = number;
+	return 0;
+}
+
+int
+crlgen_published(const char *dir, const char *ca, int64_t *number, struct err *err)
+{
+	struct crlgen_top top = { .ca = ca };
+
+	if (crlgen_each(dir, crlgen_top_entry, &top, err) != 0)
+		return -1;
+	*number = top.number;
+	return 0;
+}
+
+int
+crlgen_check_age(const char *dir, const struct caset *cas, struct store *reader, struct err *err)
+{
+	char name[CRL_FILE_MAX];
+	struct store_crl newest;
+	int64_t number, known;
+	struct err why;
+
+	for (size_t i = 0; i < cas->n; i++) {
+		known = 0;
+		if (crlgen_published(dir, cas->ca[i].name, &number, err) != 0)
+			return -1;
+		if (store_crl_newest(reader, cas->ca[i].id, &newest, &why) == 0) {
+			known = newest.number;
+		} else if (why.code != FAIL_NOT_FOUND) {
+			*err = why;
+			return -1;
+		}
+		crlgen_file(cas->ca[i].name, number, name);
+		/* Its row is committed before a list gets its name. */
+		if (number > known)
+			return err_set(err, FAIL_CONFLICT,
+			    "database: is older than crl/%s, it knows lists up to %" PRId64
+			    ": an older copy was put back, and what changed since is lost; to go "
+			    "on with it: smki clock accept",
+			    name, known);
+	}
+	return 0;
+}
+
 /* ---- at start ---- */
 
 /* 1 when the file at path has this size and SHA-256, 0 when not; missing is FAIL_NOT_FOUND. */

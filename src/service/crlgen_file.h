@@ -21,7 +21,7 @@ struct crlgen_out {
 	uint8_t sha256[SHA256_LEN]; /* after crlgen_out_sync */
 };
 
-/* A number is used once: a file left by an older database of the same number is replaced. */
+/* A number is used once: what a crash left of it under its new name is replaced. */
 int crlgen_out_open(const char *dir, const char *ca, int64_t number, struct crlgen_out *out,
     struct err *err) MUST_USE;
 int crlgen_out_put(struct crlgen_out *out, const void *data, size_t len, struct err *err) MUST_USE;

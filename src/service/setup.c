@@ -23,6 +23,7 @@
 #include "smki/file.h"
 #include "smki/mem.h"
 #include "smki/rng.h"
+#include "smki/wire.h"
 
 /* Octets of the pepper for enrolment secrets. */
 #define PEPPER_LEN 32
@@ -118,19 +119,39 @@ out:
 	return r;
 }
 
+/* Whoever can write in the home decides what is in it. */
+static int
+setup_check_folder(const struct setup *setup, DIR *d, struct err *err)
+{
+	struct stat st;
+
+	if (fstat(dirfd(d), &st) != 0)
+		return err_sys(err, FAIL_UNAVAILABLE, "home %s", setup->dir);
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		return err_set(err, FAIL_DENIED,
+		    "home %s: folder is writable by group or others (mode %04o)", setup->dir,
+		    (unsigned)st.st_mode & 07777u);
+	if (st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != setup->ca_uid)
+		return err_set(
+		    err, FAIL_DENIED, "home %s: folder is uid %ld's", setup->dir, (long)st.st_uid);
+	return 0;
+}
+
 /* 0 when dir does not exist (*made = 1 after it is made) or is an empty folder. */
 static int
-setup_claim(const char *dir, int *made, struct err *err)
+setup_claim(const struct setup *setup, int *made, struct err *err)
 {
-	DIR *d;
+	const char *dir = setup->dir;
 	struct dirent *e;
+	DIR *d;
+	int r = -1;
 
 	if (file_make_dir(dir, 0755, err) == 0) {
 		*made = 1;
 		return 0;
 	}
 	if (err->code != FAIL_CONFLICT)
-		return -1;
+		return err_prefix(err, "home");
 	d = opendir(dir);
 	if (d == NULL)
 		return err_set(
@@ -138,13 +159,15 @@ setup_claim(const char *dir, int *made, struct err *err)
 	while ((e = readdir(d)) != NULL)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			break;
-	closedir(d);
 	if (e != NULL)
-		return err_set(err, FAIL_CONFLICT,
+		err_set(err, FAIL_CONFLICT,
 		    "home %s: exists and is not empty; left untouched; name another with --home",
 		    dir);
+	else
+		r = setup_check_folder(setup, d, err);
+	closedir(d);
 	*made = 0;
-	return 0;
+	return r;
 }
 
 struct setup_folder {
@@ -249,6 +272,25 @@ setup_conf_token(const struct setup_state *state, enum setup_token which, struct
 	buf_add_str(text, "sessions = 4\n");
 }
 
+/* A label or path that the configuration's syntax would read as another. */
+static int
+setup_check_tokens(const struct setup_state *state, const struct home *home, struct err *err)
+{
+	const struct home_token *token;
+
+	for (int i = 0; i < SETUP_TOKENS; i++) {
+		token = home_token(home, setup_token_name[i]);
+		if (token == NULL || strcmp(token->conf.token, state->token[i].token) != 0 ||
+		    strcmp(token->conf.module, state->token[i].module) != 0 ||
+		    strcmp(token->conf.pin_file, state->token[i].pin_file) != 0)
+			return err_set(err, FAIL_INVALID,
+			    HOME_CONF ": [token %s]: label, module or PIN file cannot be written "
+				      "in the configuration's syntax",
+			    setup_token_name[i]);
+	}
+	return 0;
+}
+
 static int
 setup_conf(struct setup_state *state, struct err *err)
 {
@@ -277,7 +319,7 @@ setup_conf(struct setup_state *state, struct err *err)
 	/* Read as the daemons will: what they would refuse is no home. */
 	if (setup_path(state, path, err, HOME_CONF) == 0 &&
 	    file_write(path, text.data, text.len, 0644, err) == 0 &&
-	    home_load(state->dir, home, err) == 0)
+	    home_load(state->dir, home, err) == 0 && setup_check_tokens(state, home, err) == 0)
 		r = 0;
 	free(home);
 	buf_free(&text);
@@ -302,6 +344,14 @@ setup_pepper(struct setup_state *state, struct err *err)
 }
 
 static int
+setup_go_on(const struct setup *setup, struct err *err)
+{
+	if (setup->interrupted == NULL || setup->interrupted() == 0)
+		return 0;
+	return err_set(err, FAIL_UNAVAILABLE, "init: interrupted; what was made is removed");
+}
+
+static int
 setup_all(struct setup_state *state, struct err *err)
 {
 	static const char *const needed[] = { "root-ca", "issuing-ca", "ocsp", "tls-server" };
@@ -316,13 +366,29 @@ setup_all(struct setup_state *state, struct err *err)
 		return -1;
 	for (int i = 0; i < SETUP_TOKENS; i++) {
 		p = profiles_get(&state->profiles, needed[i]);
-		if (setup_key(state, (enum setup_token)i, p->curve_p256 ? EC_P256 : EC_P384, err) !=
-		    0)
+		if (setup_go_on(state->setup, err) != 0 ||
+		    setup_key(state, (enum setup_token)i, p->curve_p256 ? EC_P256 : EC_P384, err) !=
+			0)
 			return -1;
 	}
-	if (setup_conf(state, err) != 0 || setup_authority(state, err) != 0)
+	if (setup_go_on(state->setup, err) != 0 || setup_conf(state, err) != 0 ||
+	    setup_authority(state, err) != 0 || setup_tokens_own(state, err) != 0)
 		return -1;
-	return setup_tokens_own(state, err);
+	return setup_go_on(state->setup, err);
+}
+
+/* What would make a home in which smkid cannot listen. */
+static int
+setup_check_sockets(const struct setup_state *state, struct err *err)
+{
+	static const char *const names[] = { HOME_ADMIN_SOCK, HOME_FRONT_SOCK };
+	char path[HOME_PATH_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (setup_path(state, path, err, "%s", names[i]) != 0 ||
+		    wire_path_check(path, err) != 0)
+			return -1;
+	return 0;
 }
 
 int
@@ -337,7 +403,7 @@ setup_run(const struct setup *setup, struct err *err)
 	if ((size_t)snprintf(state.dir, sizeof state.dir, "%s", setup->dir) >= sizeof state.dir)
 		return err_set(
 		    err, FAIL_INVALID, "home: path is over %d octets", HOME_PATH_MAX - 1);
-	if (setup_claim(state.dir, &made, err) != 0)
+	if (setup_check_sockets(&state, err) != 0 || setup_claim(setup, &made, err) != 0)
 		return -1;
 	r = setup_all(&state, err);
 	profiles_free(&state.profiles);
@@ -347,9 +413,8 @@ setup_run(const struct setup *setup, struct err *err)
 		keys_stay |= setup->token_uri[i] != NULL && state.pub[i].len != 0;
 	if (keys_stay)
 		err_prefix(err, "keys already made stay on the tokens named");
-	if (file_remove_tree(state.dir, &undo) != 0)
+	/* A folder that was there stays, as it was. */
+	if ((made ? file_remove_tree(state.dir, &undo) : file_empty_dir(state.dir, &undo)) != 0)
 		return err_prefix(err, "%s (what was made could not all be removed)", undo.msg);
-	if (!made && file_make_dir(state.dir, 0755, &undo) != 0)
-		return err_prefix(err, "%s", undo.msg);
 	return -1;
 }

@@ -3,6 +3,7 @@
  * decides what doubt is.
  */
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "smki/clock.h"
@@ -13,6 +14,7 @@ struct timeguard {
 	pthread_mutex_t lock;
 	struct clock_rule rule;
 	time_t newest;
+	char doubt[ERR_MSG_MAX]; /* "" = none */
 };
 
 struct timeguard *
@@ -43,6 +45,14 @@ timeguard_note(struct timeguard *guard, time_t newest)
 	pthread_mutex_unlock(&guard->lock);
 }
 
+void
+timeguard_doubt(struct timeguard *guard, const char *why)
+{
+	pthread_mutex_lock(&guard->lock);
+	snprintf(guard->doubt, sizeof(guard->doubt), "%s", why);
+	pthread_mutex_unlock(&guard->lock);
+}
+
 int
 timeguard_now(struct timeguard *guard, time_t *now, struct err *err)
 {
@@ -50,7 +60,10 @@ timeguard_now(struct timeguard *guard, time_t *now, struct err *err)
 	int rc;
 
 	pthread_mutex_lock(&guard->lock);
-	rc = clock_rule_check(&guard->rule, is, clock_boot(), guard->newest, err);
+	if (guard->doubt[0] != '\0')
+		rc = err_set(err, FAIL_UNAVAILABLE, "%s", guard->doubt);
+	else
+		rc = clock_rule_check(&guard->rule, is, clock_boot(), guard->newest, err);
 	pthread_mutex_unlock(&guard->lock);
 	if (rc == 0)
 		*now = is;
@@ -77,6 +90,7 @@ timeguard_accept(struct timeguard *guard)
 	clock_rule_accept(&guard->rule, now, clock_boot());
 	/* Else a clock set back would stay behind the newest record for ever. */
 	guard->newest = now;
+	guard->doubt[0] = '\0';
 	pthread_mutex_unlock(&guard->lock);
 	return now;
 }

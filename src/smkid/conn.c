@@ -35,8 +35,9 @@ conn_watch(struct conn *conn)
 	if (!conn->ended && atomic_load(&conn->server->stop) == 0 &&
 	    conn->requests < CONN_REQUESTS_MAX && conn->out_len <= CONN_OUT_MAX)
 		event.events |= EPOLLIN;
-	/* Also the last reply to a peer that sends no more: then there is something to close. */
-	if (conn->out != NULL || (conn->ended && conn->requests == 0))
+	/* Also what is parked, when another thread sent all that it waited behind; and the end of
+	 * a peer that sends no more. */
+	if (conn->out != NULL || conn->parked != NULL || (conn->ended && conn->requests == 0))
 		event.events |= EPOLLOUT;
 	if (event.events == conn->watching)
 		return;
@@ -176,10 +177,17 @@ static void
 request_log(const struct request *req, const char *out, const char *why)
 {
 	int64_t us = clock_mono_us() - req->started_us;
+	bool refused = why[0] != '\0';
 
+	/* The front says hello every few seconds: that all is well needs no line. */
+	if (req->conn->front && req->number == FRONT_HELLO && !refused)
+		return;
+	if (req->role == ROLE_NONE && (refused || !req->conn->front) &&
+	    !server_may_log(req->conn->server))
+		return;
 	log_info("op=%s uid=%ld out=%s ms=%lld.%03lld%s%s%s%.300s", req->op->name, req->uid, out,
 	    (long long)(us / 1000), (long long)(us % 1000), req->note[0] != '\0' ? " " : "",
-	    req->note, why[0] != '\0' ? " why=" : "", why);
+	    req->note, refused ? " why=" : "", why);
 }
 
 static void
@@ -286,8 +294,9 @@ conn_receive(struct conn *conn, struct buf *in, bool *ended)
 		return 0;
 	}
 	if ((h.msg_flags & MSG_TRUNC) != 0) {
-		log_warn(
-		    "peer uid=%ld: message is larger than %d octets; closed", conn->uid, WIRE_MAX);
+		if (conn->role != ROLE_NONE || server_may_log(conn->server))
+			log_warn("peer uid=%ld: message is larger than %d octets; closed",
+			    conn->uid, WIRE_MAX);
 		return -1;
 	}
 	in->len = (size_t)n;
@@ -318,7 +327,8 @@ conn_frame(struct conn *conn, const struct buf *in)
 	if (r == 0 && head.flags != 0)
 		r = err_set(&err, FAIL_INVALID, "wire: flags %02x in a request", head.flags);
 	if (r != 0) {
-		log_warn("peer uid=%ld: %s; closed", conn->uid, err.msg);
+		if (conn->role != ROLE_NONE || server_may_log(conn->server))
+			log_warn("peer uid=%ld: %s; closed", conn->uid, err.msg);
 		return -1;
 	}
 	conn_request(conn, &head, &cursor);

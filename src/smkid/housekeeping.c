@@ -3,6 +3,7 @@
  * at the same time. A failure is logged once for each cause and tried again with growing pauses.
  */
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,9 @@
 
 #define HOUSE_RETRY_FIRST_MS 1000
 #define HOUSE_RETRY_MAX_MS 60000
+/* A root's list is made by people: they are told when this part of its life is left (a month of
+ * a year). */
+#define HOUSE_ROOT_NOTICE_PART 12
 
 /* Something to be done again and again, and how it went. */
 struct chore {
@@ -27,6 +31,7 @@ struct chore {
 
 struct house {
 	struct smkid *smkid;
+	atomic_bool hurry; /* what failed is to be tried again now */
 	pthread_mutex_t lock;
 	struct chore crl[STORE_CAS_MAX], responder[STORE_CAS_MAX], look;
 };
@@ -68,20 +73,6 @@ chore_waits(const struct chore *chore)
 	return clock_mono_ms() < chore->not_before_ms;
 }
 
-/* The same cause as before, whatever its numbers count: seconds go on, the cause stays. */
-static int
-chore_same(const char *a, const char *b)
-{
-	for (;; a++, b++) {
-		a += strspn(a, "0123456789");
-		b += strspn(b, "0123456789");
-		if (*a != *b)
-			return 0;
-		if (*a == '\0')
-			return 1;
-	}
-}
-
 /* Keep the outcome: err NULL = it went well. */
 static void
 chore_note(struct house *house, struct chore *chore, const char *what, const struct err *err)
@@ -90,7 +81,7 @@ chore_note(struct house *house, struct chore *chore, const char *what, const str
 	bool news;
 
 	pthread_mutex_lock(&house->lock);
-	news = !chore_same(chore->cause, cause);
+	news = !err_same_cause(chore->cause, cause);
 	memcpy(chore->cause, cause, strlen(cause) + 1);
 	pthread_mutex_unlock(&house->lock);
 	if (err == NULL) {
@@ -124,7 +115,7 @@ house_crl_due(struct smkid *smkid, const struct ca *ca, int64_t changed, struct 
 		return err->code == FAIL_NOT_FOUND ? 1 : -1;
 	if (crlgen_due(&newest, changed, home->crl_interval, home->crl_delay) <= clock_now())
 		return 1;
-	/* The clock was set back and accepted: nothing can be made, which is said. */
+	/* The clock was set back and accepted: the newest list is dated ahead, a new one is due. */
 	if (changed > newest.event && newest.this_update > clock_now() + CLOCK_BACK_MAX)
 		return 1;
 	crlgen_file(ca->name, newest.number, name);
@@ -153,7 +144,7 @@ house_crl(struct house *house, size_t at, const struct store_ca *row, struct sto
 		return;
 	}
 	house_crlgen(smkid, &conf);
-	/* No number is burnt for a token that is known to be away. */
+	/* No number is burnt for a token that has not come up yet. */
 	if (due < 0 || lanes_check(smkid->lanes, ca, &err) != 0 ||
 	    crlgen_make(&conf, ca, reader, ACTOR_SELF, &made, &err) != 0) {
 		chore_note(house, chore, "crl", &err);
@@ -215,12 +206,28 @@ house_responder(struct house *house, size_t at, const struct store_ca *row, stru
 		chore_note(house, chore, "responder", &err);
 		return;
 	}
-	if (clock_now() >= renew_due(old.not_before, old.not_after) &&
+	/* One that has not begun was made by a clock that was set back and accepted since. */
+	if ((clock_now() >= renew_due(old.not_before, old.not_after) ||
+		clock_now() + CLOCK_BACK_MAX < old.not_before) &&
 	    house_renew(smkid, &smkid->cas->ca[at], &old, reader, &err) != 0) {
 		chore_note(house, chore, "responder", &err);
 		return;
 	}
 	chore_note(house, chore, "responder", NULL);
+}
+
+void
+house_hurry(struct house *house)
+{
+	atomic_store(&house->hurry, true);
+}
+
+static void
+house_no_pauses(struct house *house)
+{
+	house->look.not_before_ms = 0;
+	for (size_t i = 0; i < STORE_CAS_MAX; i++)
+		house->crl[i].not_before_ms = house->responder[i].not_before_ms = 0;
 }
 
 void
@@ -232,6 +239,8 @@ house_tick(void *ctx, struct store *reader)
 	struct err err;
 	size_t n = 0;
 
+	if (atomic_exchange(&house->hurry, false))
+		house_no_pauses(house);
 	lanes_retry(smkid->lanes, reader);
 	if (lanes_lost(smkid->lanes)) {
 		log_error("token: too many signing threads never came back");
@@ -278,6 +287,25 @@ house_crl_overdue(const struct ca *ca, struct store *reader, struct err *err)
 	return 0;
 }
 
+/* A root's list that somebody should renew soon. */
+static int
+house_root_notice(const struct ca *ca, struct store *reader, struct err *err)
+{
+	char until[TIME_TEXT_LEN];
+	struct store_crl newest;
+	time_t life;
+
+	if (store_crl_newest(reader, ca->id, &newest, err) != 0)
+		return -1;
+	life = newest.next_update - newest.this_update;
+	if (newest.next_update - clock_now() >= life / HOUSE_ROOT_NOTICE_PART)
+		return 0;
+	time_text(newest.next_update, until);
+	return err_set(err, FAIL_UNAVAILABLE,
+	    "crl of ca %s: number %lld ends at %s; make a new one: smki ca crl %s", ca->name,
+	    (long long)newest.number, until, ca->name);
+}
+
 void
 house_alarm(struct smkid *smkid, struct store *reader, char out[ERR_MSG_MAX])
 {
@@ -288,7 +316,8 @@ house_alarm(struct smkid *smkid, struct store *reader, char out[ERR_MSG_MAX])
 	time_t now;
 
 	out[0] = '\0';
-	if (timeguard_now(smkid->guard, &now, &err) != 0 || lanes_ready(smkid->lanes, &err) != 0) {
+	if (committer_check(smkid->committer, &err) != 0 ||
+	    timeguard_now(smkid->guard, &now, &err) != 0 || lanes_ready(smkid->lanes, &err) != 0) {
 		memcpy(out, err.msg, ERR_MSG_MAX);
 		return;
 	}
@@ -303,4 +332,8 @@ house_alarm(struct smkid *smkid, struct store *reader, char out[ERR_MSG_MAX])
 	}
 	for (size_t i = 0; i < n && out[0] == '\0'; i++)
 		house_cause(house, chores[i], out);
+	for (size_t i = 0; i < smkid->cas->n && out[0] == '\0'; i++)
+		if (smkid->cas->ca[i].root &&
+		    house_root_notice(&smkid->cas->ca[i], reader, &err) != 0)
+			memcpy(out, err.msg, ERR_MSG_MAX);
 }

@@ -26,7 +26,6 @@
 #include "smki/mem.h"
 #include "smki/rng.h"
 
-#define SMKID_LOCK "run/smkid.lock"
 /* Requests that wait for a worker, questions that wait for a thread, lists asked for. */
 #define SMKID_WORK_MAX 4096
 #define SMKID_QUERIES_MAX 1024
@@ -97,6 +96,15 @@ smkid_harden(void)
 #endif
 }
 
+/* A closed standard descriptor would be the next file opened, and log lines would go there. */
+static void
+smkid_stdio(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			_exit(EXIT_INTERNAL);
+}
+
 /* Before any thread: signals arrive at the epoll thread's descriptor only. */
 static void
 smkid_signals(void)
@@ -104,9 +112,11 @@ smkid_signals(void)
 	sigset_t set;
 
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error, not the end */
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP); /* the terminal of smki run is closed */
 	require(pthread_sigmask(SIG_BLOCK, &set, NULL) == 0);
 }
 
@@ -117,16 +127,16 @@ smkid_lock(const struct home *home, int *fd, struct err *err)
 	char path[HOME_PATH_MAX];
 	int lock;
 
-	if (home_path(home, SMKID_LOCK, path, err) != 0)
+	if (home_path(home, HOME_LOCK, path, err) != 0)
 		return -1;
 	lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (lock < 0)
-		return err_sys(err, FAIL_UNAVAILABLE, "home %s: %s", home->dir, SMKID_LOCK);
+		return err_sys(err, FAIL_UNAVAILABLE, "home %s: %s", home->dir, HOME_LOCK);
 	if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
 		if (errno == EWOULDBLOCK)
 			err_set(err, FAIL_CONFLICT, "home %s: another smkid serves it", home->dir);
 		else
-			err_sys(err, FAIL_UNAVAILABLE, "home %s: %s", home->dir, SMKID_LOCK);
+			err_sys(err, FAIL_UNAVAILABLE, "home %s: %s", home->dir, HOME_LOCK);
 		close(lock);
 		return -1;
 	}
@@ -172,6 +182,12 @@ smkid_load(struct smkid *smkid, struct store *store, struct err *err)
 	    store_event_newest(store, &event, &newest, err) != 0)
 		return -1;
 	smkid->guard = timeguard_new(newest);
+	if (crlgen_check_age(smkid->crl_dir, smkid->cas, store, err) != 0) {
+		if (err->code != FAIL_CONFLICT)
+			return -1;
+		log_error("%s", err->msg);
+		timeguard_doubt(smkid->guard, err->msg);
+	}
 	return 0;
 }
 
@@ -294,6 +310,7 @@ main(int argc, char **argv)
 	int lock = -1, status;
 	struct err err;
 
+	smkid_stdio();
 	smkid_options(argc, argv, &options);
 	log_init("smkid", options.debug);
 	smkid_harden();

@@ -82,7 +82,7 @@ crl_ask_make(
 	struct crlgen_conf conf;
 	int r = 0;
 
-	/* No number is burnt for a token that is known to be away. */
+	/* No number is burnt for a token that has not come up yet. */
 	if (lanes_check(smkid->lanes, ask->ca, err) != 0)
 		return -1;
 	house_crlgen(smkid, &conf);
@@ -190,12 +190,15 @@ static int
 crl_begin_apply(struct commit_job *job, struct store *store, struct err *err)
 {
 	struct crl_begin *b = (struct crl_begin *)job;
+	const struct smkid *smkid = b->req->smkid;
+	int64_t published;
 	time_t newest;
 
 	b->begin.n = 0;
 	if (store_event_newest(store, &b->begin.event, &newest, err) != 0 ||
-	    store_crl_take(store, b->ca->id,
-		clock_record_time(timeguard_record(b->req->smkid->guard), newest), &b->begin.number,
+	    crlgen_published(smkid->crl_dir, b->ca->name, &published, err) != 0 ||
+	    crlgen_take(store, b->ca->id, published,
+		clock_record_time(timeguard_record(smkid->guard), newest), &b->begin.number,
 		err) != 0)
 		return -1;
 	return store_listed_each(store, b->ca->id, crl_begin_listed, &b->begin, err);
@@ -233,13 +236,16 @@ op_crl_begin(struct request *req, struct wire_in *in)
 	struct crl_begin *b = mem_alloc(sizeof(*b));
 	struct admin_name name;
 	struct err err;
+	time_t now;
 
 	b->job = (struct commit_job){
 		.lane = COMMIT_OTHER, .apply = crl_begin_apply, .done = crl_begin_done
 	};
 	b->req = req;
 	if (admin_name_get(in, &name, &err) != 0 ||
-	    crl_pick_root(req->smkid, name.ca, &b->ca, &err) != 0)
+	    crl_pick_root(req->smkid, name.ca, &b->ca, &err) != 0 ||
+	    /* Else the root would sign what is refused when it comes back. */
+	    timeguard_now(req->smkid->guard, &now, &err) != 0)
 		goto out;
 	buf_add(&b->begin.der, b->ca->der.data, b->ca->der.len);
 	if (committer_put(req->smkid->committer, &b->job, &err) != 0)

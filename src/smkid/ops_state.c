@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "smkid.h"
+#include "house.h"
 #include "smki/clock.h"
 #include "smki/mem.h"
 
@@ -89,6 +89,7 @@ clock_done(struct commit_job *job, const struct err *err)
 		request_fail(req, err);
 	} else {
 		timeguard_accept(req->smkid->guard);
+		house_hurry(req->smkid->house);
 		snprintf(req->note, sizeof(req->note), "accepted=%lld", (long long)clock->accepted);
 		request_start(req, &msg, false);
 		wire_put_i64(&msg, clock->accepted);

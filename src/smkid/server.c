@@ -24,6 +24,31 @@
 #define SERVER_ADMIN_MODE 0666
 #define SERVER_FRONT_MODE 0660
 
+/* Anybody may connect: nobody may fill the disk by it. */
+bool
+server_may_log(struct server *server)
+{
+	int64_t second = clock_mono_ms() / 1000;
+	unsigned left_out = 0;
+	bool may;
+
+	pthread_mutex_lock(&server->lock);
+	if (second != server->lines_second) {
+		left_out = server->lines_left_out;
+		server->lines_second = second;
+		server->lines = server->lines_left_out = 0;
+	}
+	may = server->lines < SERVER_STRANGERS_LINES;
+	if (may)
+		server->lines++;
+	else
+		server->lines_left_out++;
+	pthread_mutex_unlock(&server->lock);
+	if (left_out > 0)
+		log_warn("peers without a role: %u more lines left out", left_out);
+	return may;
+}
+
 void
 server_request_began(struct server *server)
 {
@@ -93,8 +118,10 @@ server_of_uid(const struct server *server, long uid)
 static void
 server_add(struct server *server, int fd, bool front)
 {
+	/* What the front may do comes from its socket, whatever its uid. */
 	size_t *n = front ? &server->n_front : &server->n_admin;
 	enum role role = ROLE_NONE;
+	bool stranger, full;
 	struct conn *conn;
 	struct err err;
 	uid_t uid;
@@ -105,16 +132,22 @@ server_add(struct server *server, int fd, bool front)
 		close(fd);
 		return;
 	}
-	if (*n >= SERVER_CONNS_MAX ||
-	    (!front && uid != 0 && server_of_uid(server, (long)uid) >= SERVER_CONNS_PER_UID)) {
-		log_warn(
-		    "peer uid=%ld pid=%ld: too many connections; closed", (long)uid, (long)pid);
+	if (!front)
+		role = home_role(&server->smkid->home, uid);
+	stranger = !front && role == ROLE_NONE;
+	full = *n >= SERVER_CONNS_MAX;
+	if (!front && uid != 0 && server_of_uid(server, (long)uid) >= SERVER_CONNS_PER_UID)
+		full = true;
+	/* Many users, none of them an operator, do not keep operators out. */
+	if (stranger && server->n_strangers >= SERVER_STRANGERS_MAX)
+		full = true;
+	if (full) {
+		if (!stranger || server_may_log(server))
+			log_warn("peer uid=%ld pid=%ld: too many connections; closed", (long)uid,
+			    (long)pid);
 		close(fd);
 		return;
 	}
-	/* What the front may do comes from its socket, whatever its uid. */
-	if (!front)
-		role = home_role(&server->smkid->home, uid);
 	conn = conn_new(server, fd, front, (long)uid, role);
 	if (conn == NULL) {
 		log_warn("peer uid=%ld: epoll: %s; closed", (long)uid, strerror(errno));
@@ -126,6 +159,7 @@ server_add(struct server *server, int fd, bool front)
 		conn->next->prev = conn;
 	server->conns = conn;
 	(*n)++;
+	server->n_strangers += stranger;
 	log_debug("peer uid=%ld pid=%ld role=%s front=%d: connected", (long)uid, (long)pid,
 	    role_str(role), front);
 }
@@ -143,6 +177,7 @@ server_remove(struct server *server, struct conn *conn)
 		conn->next->prev = conn->prev;
 	conn->next = conn->prev = NULL;
 	(*n)--;
+	server->n_strangers -= !conn->front && conn->role == ROLE_NONE;
 	conn_close(conn);
 }
 
@@ -203,6 +238,7 @@ server_new(struct smkid *smkid, int front_fd, struct server **out, struct err *e
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (fd < 0) {
 		err_sys(err, FAIL_UNAVAILABLE, "signalfd");

@@ -13,6 +13,9 @@
 /* Connections of each socket, and of one user (but root) on the admin socket. */
 #define SERVER_CONNS_MAX 256
 #define SERVER_CONNS_PER_UID 64
+/* Connections of all users without a role together, and log lines about them a second. */
+#define SERVER_STRANGERS_MAX 64
+#define SERVER_STRANGERS_LINES 10
 /* Requests of one connection on their way; with more it is not read. */
 #define CONN_REQUESTS_MAX 64
 /* Octets of replies that wait for the peer: with more it is not read and its streams wait. */
@@ -70,19 +73,22 @@ struct server {
 	struct listener admin, front;
 	struct listener signals, wake; /* fd only */
 	struct conn *conns;
-	size_t n_admin, n_front;
+	size_t n_admin, n_front, n_strangers;
 	struct buf in;
 	atomic_int stop; /* 0, or 1 + exit status */
 	bool stopping;	 /* the epoll thread's */
 	int64_t stop_by_ms;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
-	size_t requests; /* of all connections; under lock */
+	/* Under the lock. */
+	size_t requests; /* of all connections */
+	int64_t lines_second;
+	unsigned lines, lines_left_out;
 };
 
 /*
- * Listen on the home's sockets, take over front_fd (-1 = none). SIGTERM and SIGINT must be
- * blocked in all threads.
+ * Listen on the home's sockets, take over front_fd (-1 = none). SIGTERM, SIGINT and SIGHUP
+ * must be blocked in all threads.
  */
 int server_new(struct smkid *smkid, int front_fd, struct server **out, struct err *err) MUST_USE;
 /* Serve until a signal or server_stop; then finish what is on its way. Returns the exit status. */
@@ -90,6 +96,8 @@ int server_run(struct server *server);
 /* Any thread: end with this status. */
 void server_stop(struct server *server, int status);
 void server_free(struct server *server);
+/* Any thread: whether one more line about peers without a role may be logged in this second. */
+bool server_may_log(struct server *server);
 void server_request_began(struct server *server);
 void server_request_ended(struct server *server);
 

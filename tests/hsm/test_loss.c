@@ -24,8 +24,9 @@ struct signers {
 	pthread_t threads[SIGNERS];
 	atomic_int stop;
 	atomic_uint good, wrong, refused, odd;
-	atomic_long slowest_refusal; /* ms */
-	unsigned next;		     /* for wait_* */
+	atomic_uint started, by[SIGNERS]; /* good ones, by each */
+	atomic_long slowest_refusal;	  /* ms */
+	unsigned next;			  /* for wait_* */
 };
 
 static void *
@@ -34,7 +35,7 @@ sign_on(void *arg)
 	struct signers *s = arg;
 	uint8_t digest[SHA256_LEN] = { 0 }, rs[EC_RS_MAX];
 	struct timespec pause = { 0, 2000000 };
-	unsigned i = 0;
+	unsigned i = 0, me = atomic_fetch_add(&s->started, 1);
 
 	while (!atomic_load(&s->stop)) {
 		struct err err;
@@ -46,6 +47,7 @@ sign_on(void *arg)
 			atomic_fetch_add(
 			    fixture_verify(hsm_key_pub(s->key), digest, rs) ? &s->good : &s->wrong,
 			    1);
+			atomic_fetch_add(&s->by[me], 1);
 			continue;
 		}
 		at = clock_mono_ms() - at;
@@ -116,6 +118,33 @@ signs(void *arg)
 	       fixture_verify(hsm_key_pub(arg), digest, rs);
 }
 
+struct each {
+	struct signers *s;
+	unsigned least[SIGNERS];
+};
+
+static int
+each_reached(void *arg)
+{
+	struct each *each = arg;
+
+	for (unsigned i = 0; i < each->s->n; i++)
+		if (atomic_load(&each->s->by[i]) < each->least[i])
+			return 0;
+	return 1;
+}
+
+/* Wait for n more by each of them: one that the machine keeps waiting misses nothing. */
+static int
+wait_each(struct signers *s, unsigned n)
+{
+	struct each each = { .s = s };
+
+	for (unsigned i = 0; i < s->n; i++)
+		each.least[i] = atomic_load(&s->by[i]) + n;
+	return fixture_wait(each_reached, &each, 30000);
+}
+
 /* One signature that must be refused as unavailable; how long it took. */
 static int64_t
 refused_ms(struct hsm_key *key)
@@ -170,6 +199,111 @@ away_and_back(void)
 	fixture_close(&f);
 }
 
+/* A module that never sees its token again is begun anew, and not too often. */
+static void
+gone_and_back(void)
+{
+	struct fixture f;
+	struct signers s;
+	struct hsm_key *key, *same;
+	struct hsm *hsm = start(&f, 4, 10000, &key);
+	unsigned begun;
+	struct err err;
+
+	signers_start(&s, key, SIGNERS);
+	for (int round = 0; round < 2; round++) {
+		CHECK(wait_good(&s, 100));
+		begun = fixture_count(&f, "init");
+		fixture_control(&f, "gone");
+		CHECK(wait_refused(&s, 100));
+		fixture_control(&f, "");
+		CHECK(wait_good(&s, 100));
+		CHECK(fixture_count(&f, "init") > begun);
+		CHECK(fixture_count(&f, "init") <= begun + 2);
+	}
+	signers_stop(&s);
+	CHECK(s.wrong == 0 && s.odd == 0);
+	CHECK(s.slowest_refusal < 5000);
+	CHECK(hsm_key_find(hsm, "k", &same, &err) == 0 && same == key);
+	/* One that is soon back needs it not. */
+	begun = fixture_count(&f, "init");
+	fixture_control(&f, "away");
+	CHECK(refused_ms(key) < FAST_MS);
+	fixture_control(&f, "");
+	CHECK(fixture_wait(signs, key, 20000));
+	CHECK(fixture_count(&f, "init") == begun);
+	hsm_close(hsm);
+	fixture_close(&f);
+}
+
+static int
+restart_hangs_said(void *arg)
+{
+	uint8_t digest[SHA256_LEN] = { 3 }, rs[EC_RS_MAX];
+	struct err err = { 0 };
+
+	return hsm_sign(arg, digest, sizeof(digest), rs, &err) != 0 &&
+	       strstr(err.msg, "does not come back") != NULL;
+}
+
+/* Beginning the module anew hangs: nobody calls it meanwhile, askers leave in time. */
+static void
+restart_hangs(void)
+{
+	struct fixture f;
+	struct hsm_key *key;
+	struct hsm *hsm = start(&f, 2, 300, &key);
+
+	fixture_control(&f, "gone");
+	CHECK(refused_ms(key) < FAST_MS);
+	fixture_control(&f, "hang-init");
+	CHECK(fixture_wait(restart_hangs_said, key, 20000));
+	for (int i = 0; i < 20; i++)
+		CHECK(refused_ms(key) < 200);
+	fixture_control(&f, "");
+	CHECK(fixture_wait(signs, key, 20000));
+	CHECK(!hsm_is_lost(hsm));
+	hsm_close(hsm);
+	fixture_close(&f);
+}
+
+static int
+refuses(void *arg)
+{
+	return !signs(arg);
+}
+
+/* SoftHSM's folder moved away and back: sessions stay open on a token without objects. */
+static void
+folder_moved(void)
+{
+	struct fixture f;
+	struct hsm_key *key, *other;
+	struct hsm *hsm;
+	struct err err;
+	char here[256], there[256];
+
+	fixture_open(&f, "smki", NULL);
+	snprintf(here, sizeof(here), "%s/tokens", f.dir);
+	snprintf(there, sizeof(there), "%s/away", f.dir);
+	hsm = fixture_hsm(&f);
+	CHECK(hsm_key_generate(hsm, "k", EC_P256, &key, &err) == 0);
+	CHECK(signs(key));
+	CHECK(rename(here, there) == 0);
+	/* It is looked at now and then only. */
+	CHECK(fixture_wait(refuses, key, 20000));
+	CHECK(hsm_key_find(hsm, "k", &other, &err) != 0 && err.code == FAIL_UNAVAILABLE);
+	CHECK(!hsm_is_ready(hsm) && !hsm_is_lost(hsm));
+	CHECK(rename(there, here) == 0);
+	CHECK(fixture_wait(signs, key, 30000));
+	CHECK(hsm_is_ready(hsm));
+	/* A key that was never there is no lost token. */
+	CHECK(hsm_key_find(hsm, "other", &other, &err) != 0 && err.code == FAIL_NOT_FOUND);
+	CHECK(signs(key));
+	hsm_close(hsm);
+	fixture_close(&f);
+}
+
 /* Losses that a retry mends are not seen by the askers at all. */
 static void
 chaos(void)
@@ -187,7 +321,7 @@ chaos(void)
 
 		snprintf(word, sizeof(word), "%s %d", words[(size_t)i % ARRAY_LEN(words)], i);
 		fixture_control(&f, word);
-		CHECK(wait_good(&s, 40));
+		CHECK(wait_each(&s, 10));
 	}
 	signers_stop(&s);
 	CHECK(s.wrong == 0 && s.refused == 0 && s.odd == 0);
@@ -298,20 +432,35 @@ hang_replaced(void)
 	fixture_close(&f);
 }
 
+struct asked {
+	struct hsm *hsm;
+	struct hsm_key *key;
+};
+
+/* One more is asked for in vain, and perhaps one more thread is stuck. */
+static int
+lost_by_asking(void *arg)
+{
+	const struct asked *asked = arg;
+
+	CHECK(refused_ms(asked->key) < 200 + FAST_MS);
+	return hsm_is_lost(asked->hsm);
+}
+
 static void
 hang_lost(void)
 {
 	struct fixture f;
 	struct hsm_key *key;
 	struct hsm *hsm = start(&f, 1, 200, &key);
+	struct asked asked = { hsm, key };
 
 	fixture_control(&f, "hang");
 	for (int i = 0; i < HSM_ABANDONED_MAX; i++) {
 		CHECK(refused_ms(key) < 200 + FAST_MS);
 		CHECK(!hsm_is_lost(hsm));
 	}
-	CHECK(refused_ms(key) < 200 + FAST_MS);
-	CHECK(hsm_is_lost(hsm));
+	CHECK(fixture_wait(lost_by_asking, &asked, 20000));
 	/* Nobody is left to ask: refused at once. */
 	CHECK(refused_ms(key) < 200);
 	/* They do come back here, which a real one would not wait for. */
@@ -410,6 +559,9 @@ bring_up_hangs(void)
 
 static const struct test_case cases[] = {
 	{ "away and back", away_and_back },
+	{ "gone and back", gone_and_back },
+	{ "folder moved away and back", folder_moved },
+	{ "hanging restart", restart_hangs },
 	{ "chaos", chaos },
 	{ "signing fails", sign_fails },
 	{ "few sessions", few_sessions },

@@ -47,6 +47,39 @@ module_open(void)
 	fixture_close(&g);
 }
 
+/* Begun anew by its only user; one that does not come up is down until it does. */
+static void
+module_restart(void)
+{
+	struct fixture f;
+	struct token_module *module, *again = NULL;
+	char here[256], there[256];
+	unsigned long slot;
+	struct err err;
+
+	fixture_open(&f, "smki", NULL);
+	snprintf(here, sizeof(here), "%s/tokens", f.dir);
+	snprintf(there, sizeof(there), "%s/away", f.dir);
+	module = open_module(&f);
+	CHECK(token_module_restart(module, &err) == 0);
+	CHECK(token_slot(module, "smki", &slot, &err) == 0);
+	again = open_module(&f);
+	CHECK(token_module_restart(module, &err) != 0 && err.code == FAIL_CONFLICT);
+	CHECK(token_slot(module, "smki", &slot, &err) == 0);
+	token_module_close(again);
+	CHECK(rename(here, there) == 0);
+	CHECK(token_module_restart(module, &err) != 0 && err.code == FAIL_UNAVAILABLE);
+	CHECK(token_slot(module, "smki", &slot, &err) != 0 && err.code == FAIL_UNAVAILABLE);
+	CHECK(token_module_restart(module, &err) != 0);
+	CHECK(rename(there, here) == 0);
+	CHECK(token_slot(module, "smki", &slot, &err) == 0);
+	CHECK(token_module_restart(module, &err) == 0);
+	CHECK(rename(here, there) == 0);
+	CHECK(token_module_restart(module, &err) != 0);
+	token_module_close(module);
+	fixture_close(&f);
+}
+
 static const struct {
 	const char *name, *label, *so_pin, *user_pin;
 	enum err_code code; /* 0: goes */
@@ -162,6 +195,7 @@ two_in_turn(void)
 
 static const struct test_case cases[] = {
 	{ "module", module_open },
+	{ "module begun anew", module_restart },
 	{ "init", init_table },
 	{ "same label twice", same_label_twice },
 	{ "two configurations in turn", two_in_turn },

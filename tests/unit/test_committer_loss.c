@@ -10,8 +10,10 @@ static void
 lost(enum job_kind kind, const char *why)
 {
 	struct job gate, jobs[3], after = job_new(JOB_WRITE, COMMIT_OTHER, 9);
+	struct err err = { 0 };
 
 	start();
+	CHECK(committer_check(committer, &err) == 0);
 	gate_lock(&gate);
 	for (int i = 0; i < 3; i++) {
 		jobs[i] = job_new(i == 1 ? kind : JOB_WRITE, COMMIT_OTHER, i + 1);
@@ -26,8 +28,12 @@ lost(enum job_kind kind, const char *why)
 	}
 	/* The third never ran: nothing was left to write into. */
 	CHECK(jobs[2].applies == 0 && n_commit == 1 && events(reader) == 1);
+	/* Said to whoever asks how it is, until something is recorded again. */
+	CHECK(committer_check(committer, &err) == -1 && err.code == FAIL_UNAVAILABLE);
+	CHECK(strstr(err.msg, why) != NULL);
 	put(&after);
 	wait_for(&n_done, 5);
+	CHECK(committer_check(committer, &err) == 0);
 	CHECK(!after.failed && events(reader) == 2);
 	stop();
 }

@@ -204,8 +204,62 @@ test_publish_numbers(void)
 	rig_free(r);
 }
 
+/* An older copy of the database beside newer lists: seen, and no number is used twice. */
+static void
+test_older_database(void)
+{
+	struct rig *r = rig_new();
+	struct crlgen_conf conf = { .dir = r->crl,
+		.cas = r->cas,
+		.committer = r->committer,
+		.guard = r->guard,
+		.validity = 86400 };
+	char name[CRL_FILE_MAX], *path;
+	struct store_crl row;
+	int64_t number = -1;
+	struct err err;
+
+	CHECK(crlgen_published(r->crl, "issuing", &number, &err) == 0 && number == 0);
+	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
+	RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	CHECK(crlgen_published(r->crl, "issuing", &number, &err) == 0 && number == row.number);
+	CHECK(crlgen_published(r->crl, "root", &number, &err) == 0 && number == 0);
+	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
+	/* What a crash leaves is no published list, nor is another's name. */
+	path = mem_fmt("%s/issuing-9.crl.new", r->crl);
+	RIG(file_write(path, "x", 1, 0600, &rig_err));
+	free(path);
+	path = mem_fmt("%s/issuing-2-9.crl", r->crl);
+	RIG(file_write(path, "x", 1, 0600, &rig_err));
+	free(path);
+	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
+	crlgen_file("issuing", row.number + 5, name);
+	path = mem_fmt("%s/%s", r->crl, name);
+	RIG(file_write(path, "x", 1, 0600, &rig_err));
+	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == -1);
+	CHECK(err.code == FAIL_CONFLICT && strstr(err.msg, name) != NULL);
+	number = row.number;
+	RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	CHECK(row.number == number + 6);
+	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
+	/* A number out of all reason is refused; nothing is burnt for it. */
+	free(path);
+	crlgen_file("issuing", row.number + CRL_SKIP_MAX + 1, name);
+	path = mem_fmt("%s/%s", r->crl, name);
+	RIG(file_write(path, "x", 1, 0600, &rig_err));
+	number = row.number;
+	CHECK(
+	    crlgen_make(&conf, r->ca, r->reader, 0, &row, &err) == -1 && err.code == FAIL_CONFLICT);
+	CHECK(unlink(path) == 0);
+	RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	CHECK(row.number == number + 1);
+	free(path);
+	rig_free(r);
+}
+
 static const struct test_case cases[] = {
 	{ "what is checked", test_publish_checks },
 	{ "numbers", test_publish_numbers },
+	{ "older database", test_older_database },
 };
 TEST_MAIN("crlgen_publish", cases)

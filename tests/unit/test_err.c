@@ -126,6 +126,29 @@ test_edge(void)
 	}
 }
 
+static void
+test_same_cause(void)
+{
+	static const struct {
+		const char *a, *b;
+		int same;
+	} rows[] = {
+		{ "", "", 1 },
+		{ "clock: 7 s ahead", "clock: 123 s ahead", 1 },
+		{ "clock: 7 s ahead", "clock:  s ahead", 1 },
+		{ "9", "", 1 },
+		{ "clock: 7 s ahead", "clock: 7 s behind", 0 },
+		{ "clock", "clocks", 0 },
+		{ "", "a", 0 },
+		{ "a1", "a1b", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_ROW(rows[i].a, err_same_cause(rows[i].a, rows[i].b) == rows[i].same);
+		CHECK_ROW(rows[i].b, err_same_cause(rows[i].b, rows[i].a) == rows[i].same);
+	}
+}
+
 static const struct test_case cases[] = {
 	{ "set", test_set },
 	{ "long messages are cut", test_long },
@@ -133,6 +156,7 @@ static const struct test_case cases[] = {
 	{ "OpenSSL queue", test_ssl },
 	{ "prefix", test_prefix },
 	{ "edge table", test_edge },
+	{ "same cause", test_same_cause },
 };
 
 TEST_MAIN("err", cases)

@@ -278,6 +278,15 @@ test_dirs(void)
 	CU_ASSERT_EQUAL(mode_of("tree"), -1);
 	CHECK(mode_of("db") != -1 && mode_of("file") != -1);
 	CHECK(file_remove_tree(in("tree"), &err) == 0); /* nothing there: fine */
+
+	/* emptied through a link: what it names stays, with its mode */
+	CHECK(mkdir(in("tree"), 0700) == 0 && mkdir(in("tree/sub"), 0700) == 0);
+	put("tree/sub/deep", "x", 0000);
+	CHECK(symlink(in("db"), in("tree/link")) == 0 && symlink(in("tree"), in("to-tree")) == 0);
+	CHECK(file_empty_dir(in("to-tree"), &err) == 0);
+	CHECK(mode_of("tree") == 0700 && mode_of("tree/sub") == -1 && mode_of("db") != -1);
+	CHECK(rmdir(in("tree")) == 0 && unlink(in("to-tree")) == 0);
+	CHECK(file_empty_dir(in("tree"), &err) != 0 && err.code == FAIL_NOT_FOUND);
 	CHECK(symlink(in("db"), in("to-db")) == 0);
 	CHECK(file_remove_tree(in("to-db"), &err) == 0);
 	CHECK(mode_of("to-db") == -1 && mode_of("db") != -1);

@@ -7,7 +7,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-#include "http.h"
+#include "http_header.h"
 #include "httpd.h"
 #include "keeper.h"
 #include "listen.h"
@@ -182,15 +182,15 @@ test_say(void)
 	struct err err;
 
 	for (int i = 0; i < HTTPD_SAID + 3; i++) {
-		err_set(&err, FAIL_UNAVAILABLE, "test: trouble %d", i);
+		err_set(&err, FAIL_UNAVAILABLE, "test: trouble %c", 'a' + i);
 		CU_ASSERT_EQUAL(httpd_say(httpd, &err), i < HTTPD_SAID);
 		CHECK(!httpd_say(httpd, &err));
 	}
-	err_set(&err, FAIL_UNAVAILABLE, "test: trouble 0");
+	err_set(&err, FAIL_UNAVAILABLE, "test: trouble a");
 	CHECK(!httpd_say(httpd, &err));
 	/* A minute later there is room again, and the same is news. */
 	httpd->said[3].ms -= 60000;
-	err_set(&err, FAIL_UNAVAILABLE, "test: trouble 3");
+	err_set(&err, FAIL_UNAVAILABLE, "test: trouble d");
 	CHECK(httpd_say(httpd, &err));
 	err_set(&err, FAIL_UNAVAILABLE, "test: one more");
 	CHECK(!httpd_say(httpd, &err));
@@ -314,6 +314,21 @@ keeper_clock(struct httpd *httpd, bool wanted)
 	return 1;
 }
 
+/* 1 when the part is (not) well within ten seconds. */
+static int
+keeper_part(struct httpd *httpd, enum httpd_part part, bool wanted)
+{
+	static const struct timespec moment = { .tv_nsec = 20 * 1000000L };
+	int64_t until = clock_mono_ms() + 10000;
+
+	while (atomic_load(&httpd->ok[part]) != wanted) {
+		if (clock_mono_ms() > until)
+			return 0;
+		nanosleep(&moment, NULL);
+	}
+	return 1;
+}
+
 /* The front learns of what smkid was told by the events alone. No token, no smkid: no failure. */
 static void
 test_keeper(void)
@@ -330,7 +345,7 @@ test_keeper(void)
 		.ocsp_key = "ocsp" };
 	struct store *writer = NULL, *reader = NULL;
 	struct keeper *keeper = NULL;
-	char path[HOME_PATH_MAX];
+	char path[HOME_PATH_MAX], aside[HOME_PATH_MAX];
 	struct httpd *httpd;
 	struct err err;
 	int64_t id = -1;
@@ -358,6 +373,13 @@ test_keeper(void)
 	CHECK(keeper_clock(httpd, false));
 	keeper_event(writer, "clock-accept", clock_now());
 	CHECK(keeper_clock(httpd, true));
+
+	/* Another file in the database's place is noticed, and so is the right one. */
+	require(home_path(&home, "aside.db", aside, &err) == 0);
+	CHECK(rename(path, aside) == 0);
+	CHECK(keeper_part(httpd, PART_DATABASE, false));
+	CHECK(rename(aside, path) == 0);
+	CHECK(keeper_part(httpd, PART_DATABASE, true));
 
 	CHECK(!keeper_lost(keeper));
 	CHECK(keeper_stop(keeper, 10000) == 0);

@@ -3,7 +3,7 @@
  */
 #include <openssl/evp.h>
 
-#include "http.h"
+#include "http_header.h"
 #include "httpd.h"
 #include "ocsp_world.h"
 #include "route.h"

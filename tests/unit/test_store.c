@@ -437,6 +437,32 @@ test_reader(void)
 	store_dir_end();
 }
 
+/* A file put in the place of the open one is not what is read on: the reader is to learn of it. */
+static void
+test_moved(void)
+{
+	struct store *store = store_new(), *reader = NULL;
+	char aside[128];
+	struct err err;
+
+	snprintf(aside, sizeof aside, "%s.aside", path);
+	MUST(store_open(path, STORE_READ, &reader, &err));
+	CHECK(!store_is_moved(reader));
+	store_close(store);
+	CHECK(!store_is_moved(reader));
+	CHECK(rename(path, aside) == 0);
+	CHECK(store_is_moved(reader));
+	MUST(store_open(path, STORE_CREATE, &store, &err));
+	CHECK(!store_is_moved(store));
+	CHECK(store_is_moved(reader));
+	CHECK(rename(aside, path) == 0);
+	CHECK(!store_is_moved(reader));
+	CHECK(store_is_moved(store));
+	store_close(reader);
+	store_close(store);
+	store_dir_end();
+}
+
 static const struct test_case cases[] = {
 	{ "open", test_open },
 	{ "transactions", test_transaction },
@@ -444,6 +470,7 @@ static const struct test_case cases[] = {
 	{ "commit that cannot write", test_commit_fatal },
 	{ "failures of the engine", test_db },
 	{ "readers", test_reader },
+	{ "moved", test_moved },
 };
 
 TEST_MAIN("store", cases)

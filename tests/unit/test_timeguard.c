@@ -108,10 +108,31 @@ test_note(void)
 	timeguard_free(guard);
 }
 
+/* A doubt from elsewhere: said as it is, until accepted; changes are recorded all the same. */
+static void
+test_doubt(void)
+{
+	struct timeguard *guard;
+	struct err err;
+	time_t t = -1;
+
+	now = T0;
+	boot = 1000;
+	guard = timeguard_new(T0 - 1);
+	timeguard_doubt(guard, "database: is older");
+	CHECK(timeguard_now(guard, &t, &err) == -1 && t == -1);
+	CHECK(err.code == FAIL_UNAVAILABLE && strcmp(err.msg, "database: is older") == 0);
+	timeguard_note(guard, T0);
+	CHECK(timeguard_now(guard, &t, &err) == -1 && timeguard_record(guard) == T0);
+	CHECK(timeguard_accept(guard) == T0 && believed(guard));
+	timeguard_free(guard);
+}
+
 static const struct test_case cases[] = {
 	{ "start", test_start },
 	{ "jump", test_jump },
 	{ "note", test_note },
+	{ "doubt", test_doubt },
 };
 
 TEST_MAIN("timeguard", cases)

@@ -6,6 +6,8 @@
  *   away            the token is pulled: no slot with a token, CKR_DEVICE_REMOVED everywhere else,
  *                   and the sessions open at that moment are dead, their login gone, when it
  *                   comes back
+ *   gone            the same, and it stays so until the module is initialised anew after the word
+ *                   has changed
  *   drop-sessions N sessions open before this N was first seen are dead
  *   open-error N    the same, and the next C_OpenSession fails with CKR_DEVICE_REMOVED, once
  *   sign-error N    the next C_Sign fails before it reaches the token, once for each new N, which
@@ -17,12 +19,13 @@
  *   hang            C_Sign blocks until the file says something else
  *   hang-once N     one C_Sign does, once for each new N
  *   hang-open       C_OpenSession does
+ *   hang-init       C_Initialize does
  *   hang-login N    the sessions are dead and logged out, and C_Login does
  *   slow N          C_Sign takes N milliseconds longer
  *   weak-keys       CKA_EXTRACTABLE reads as true
  *
  * Every C_Login appends the line "login" to the file named by SMKI_SHIM_COUNT, every C_Sign
- * "sign", every C_OpenSession "open".
+ * "sign", every C_OpenSession "open", every C_Initialize "init".
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -43,6 +46,7 @@
 struct shim_control {
 	char word[32];
 	long n;
+	int away;
 };
 
 static CK_FUNCTION_LIST *shim_real;
@@ -52,6 +56,8 @@ static pthread_mutex_t shim_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_rwlock_t shim_calls = PTHREAD_RWLOCK_INITIALIZER;
 static long shim_dropped, shim_open_failed, shim_sign_failed, shim_hung;
 static int shim_was_away;
+/* Pulled and not to be seen again by a module that is not initialised anew. */
+static int shim_gone;
 /* A session is dead when it was opened in an earlier epoch. */
 static unsigned long shim_epoch = 1;
 static struct {
@@ -108,7 +114,10 @@ shim_control(void)
 		fclose(f);
 	}
 	pthread_mutex_lock(&shim_lock);
-	if (strcmp(control.word, "away") == 0) {
+	if (strcmp(control.word, "gone") == 0)
+		shim_gone = 1;
+	control.away = shim_gone || strcmp(control.word, "away") == 0;
+	if (control.away) {
 		if (!shim_was_away)
 			shim_pull();
 		shim_was_away = 1;
@@ -173,7 +182,7 @@ shim_session(CK_SESSION_HANDLE handle)
 	struct shim_control control = shim_control();
 	CK_RV rv = CKR_SESSION_HANDLE_INVALID;
 
-	if (shim_is(&control, "away"))
+	if (control.away)
 		return CKR_DEVICE_REMOVED;
 	pthread_mutex_lock(&shim_lock);
 	for (size_t i = 0; i < SHIM_SESSIONS; i++)
@@ -184,11 +193,31 @@ shim_session(CK_SESSION_HANDLE handle)
 }
 
 static CK_RV
+shim_Initialize(void *args)
+{
+	shim_count("init\n");
+	shim_block("hang-init");
+	pthread_mutex_lock(&shim_lock);
+	shim_gone = 0;
+	pthread_mutex_unlock(&shim_lock);
+	return shim_real->C_Initialize(args);
+}
+
+static CK_RV
+shim_Finalize(void *reserved)
+{
+	pthread_mutex_lock(&shim_lock);
+	memset(shim_sessions, 0, sizeof(shim_sessions));
+	pthread_mutex_unlock(&shim_lock);
+	return shim_real->C_Finalize(reserved);
+}
+
+static CK_RV
 shim_GetSlotList(CK_BBOOL present, CK_SLOT_ID *slots, CK_ULONG *n)
 {
 	struct shim_control control = shim_control();
 
-	if (present && shim_is(&control, "away")) {
+	if (present && control.away) {
 		*n = 0;
 		return CKR_OK;
 	}
@@ -200,7 +229,7 @@ shim_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 {
 	struct shim_control control = shim_control();
 
-	if (shim_is(&control, "away"))
+	if (control.away)
 		return CKR_TOKEN_NOT_PRESENT;
 	return shim_real->C_GetTokenInfo(slot, info);
 }
@@ -214,7 +243,7 @@ shim_OpenSession(
 	CK_RV rv;
 
 	shim_count("open\n");
-	if (shim_is(&control, "away"))
+	if (control.away)
 		return CKR_TOKEN_NOT_PRESENT;
 	if (shim_is(&control, "open-error") && shim_once(&control, &shim_open_failed))
 		return CKR_DEVICE_REMOVED;
@@ -374,6 +403,8 @@ shim_load(void)
 		return -1;
 	memcpy(&shim_list, shim_real, sizeof(shim_list));
 	shim_list.C_GetFunctionList = C_GetFunctionList;
+	shim_list.C_Initialize = shim_Initialize;
+	shim_list.C_Finalize = shim_Finalize;
 	shim_list.C_GetSlotList = shim_GetSlotList;
 	shim_list.C_GetTokenInfo = shim_GetTokenInfo;
 	shim_list.C_OpenSession = shim_OpenSession;

@@ -1,0 +1,153 @@
+"""What no proper HTTP client sends, over plain sockets. Used by http.sh.
+
+    http_raw.py framing|halves|address|crowd ADDR:PORT SECONDS
+
+SECONDS is [http] timeout. Prints the number of checks; the first that fails ends it with want
+and got.
+"""
+import re
+import socket
+import sys
+import time
+
+checks = 0
+POST = "POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\n"
+HEALTH = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+# An OCSP answer to what is no OCSP request.
+MALFORMED = b"\x30\x03\x0a\x01\x01"
+
+
+def same(what, want, got):
+    global checks
+    if want != got:
+        sys.exit("%s\nwant: %r\ngot:  %r" % (what, want, got))
+    checks += 1
+
+
+def connect(server, source=None, room=None):
+    peer = socket.socket()
+    if room:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, room)
+    if source:
+        peer.bind((source, 0))
+    peer.settimeout(30)
+    peer.connect(server)
+    return peer
+
+
+def to_end(peer):
+    """All that comes until the server closes."""
+    got = b""
+    try:
+        while True:
+            some = peer.recv(65536)
+            if not some:
+                return got
+            got += some
+    except ConnectionResetError:
+        return got
+
+
+def say(server, text):
+    with connect(server) as peer:
+        try:
+            peer.sendall(text.encode("latin-1"))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        return to_end(peer)
+
+
+def statuses(answers):
+    return [int(s) for s in re.findall(rb"HTTP/1\.1 (\d+) ", answers)]
+
+
+def framing(server, seconds):
+    """A second request in what may be a body is never answered."""
+    hidden = HEALTH + HEALTH
+    for what, text in {
+            "length twice": POST + "Content-Length: 5\r\nContent-Length: 0\r\n\r\n" + hidden,
+            "the same twice": POST + "Content-Length: 0\r\nContent-Length: 0\r\n\r\n" + hidden,
+            "both": POST + "Content-Length: 80\r\n" + CHUNKED + "\r\n0\r\n\r\n" + hidden,
+            "both, turned": POST + CHUNKED + "Content-Length: 0\r\n\r\n0\r\n\r\n" + hidden,
+            "unknown coding": POST + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + hidden,
+            "identity": POST + "Transfer-Encoding: identity\r\nContent-Length: 0\r\n\r\n" + hidden,
+            "blank before the colon": POST + "Content-Length : 5\r\n\r\n" + hidden,
+    }.items():
+        answers = say(server, text)
+        same(what, [400], statuses(answers))
+        same("it says why", True, b"RFC 9112" in answers)
+    for length in ("16385", "2147483648", "18446744073709551615"):
+        same("length " + length, [413], statuses(say(server, POST + "Content-Length: " + length +
+                                                    "\r\n\r\n" + hidden)))
+    # libmicrohttpd's own refusals close, whatever they say.
+    for length in ("-1", "+5", "0x5", "5, 5", "18446744073709551616", ""):
+        answers = say(server, POST + "Content-Length: " + length + "\r\n\r\n" + hidden)
+        same("length " + length, True, set(statuses(answers)) < {400, 413})
+    with connect(server) as peer:
+        peer.sendall((POST + CHUNKED + "\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n" + HEALTH +
+                      "GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").encode())
+        answers = to_end(peer)
+    same("one after the other", [200, 200, 404], statuses(answers))
+    same("the first is malformed", True, MALFORMED in answers)
+
+
+def halves(server, seconds):
+    """Whatever part of a request drips in, the connection ends at the time-out."""
+    for what, text in {"nothing": "", "request line": "GET /hea", "headers": HEALTH[:-2] + "X: ",
+                       "body": POST + "Content-Length: 10000\r\n\r\n",
+                       "chunks": POST + CHUNKED + "\r\n"}.items():
+        with connect(server) as peer:
+            begun = time.monotonic()
+            peer.sendall(text.encode())
+            peer.settimeout(0.2)
+            while time.monotonic() - begun < 10 * seconds:
+                try:
+                    if what != "nothing":
+                        peer.sendall(b"1\r\na\r\n" if what == "chunks" else b"a")
+                    if peer.recv(1) == b"":
+                        break
+                except socket.timeout:
+                    continue
+                except (BrokenPipeError, ConnectionResetError):
+                    break
+            took = time.monotonic() - begun
+            same("slow %s is let go after %.1f s" % (what, took), True,
+                 seconds - 0.5 < took < seconds + 10)
+
+
+def healthy(server, source):
+    with connect(server, source) as peer:
+        peer.sendall(HEALTH.encode())
+        return statuses(peer.recv(4096)) == [200]
+
+
+def address(server, seconds):
+    """connections_per_address = 4 ends the fifth, and nobody else's."""
+    kept = [connect(server, "127.0.0.2") for _ in range(4)]
+    with connect(server, "127.0.0.2") as fifth:
+        same("the fifth is closed", b"", to_end(fifth))
+    same("another address", True, healthy(server, "127.0.0.3"))
+    for peer in kept:
+        peer.close()
+
+
+def crowd(server, seconds):
+    """connections = 8, all taken by peers that say nothing: two seconds and not their time-out."""
+    begun = time.monotonic()
+    kept = [connect(server, "127.0.0.%d" % (10 + i // 4)) for i in range(8)]
+    same("one more is served", True, healthy(server, "127.0.0.3"))
+    took = time.monotonic() - begun
+    same("after %.1f s" % took, True, took < seconds / 2)
+    for peer in kept:
+        peer.close()
+
+
+def main(word, where, seconds):
+    what = {"framing": framing, "halves": halves, "address": address, "crowd": crowd}[word]
+    host, port = where.rsplit(":", 1)
+    what((host, int(port)), float(seconds))
+    print(checks)
+
+
+main(*sys.argv[1:])
