@@ -35,7 +35,7 @@ cat >"$work/want" <<'TABLE'
 644 policies/organisation.cnf
 644 policies/root-ca.cnf
 644 policies/tls-server.cnf
-2775 run
+3775 run
 700 secret
 400 secret/pepper
 644 smki.conf

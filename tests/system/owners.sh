@@ -53,7 +53,7 @@ done <<'TABLE'
 640 CA:GROUP crl/root-1.crl
 400 FRONT: tls/server.key
 644 FRONT: tls/server.pem
-2775 CA:GROUP run
+3775 CA:GROUP run
 TABLE
 for role in issuing ocsp root; do
 	case $role in
