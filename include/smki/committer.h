@@ -39,7 +39,8 @@ struct commit_job {
 /*
  * store (STORE_WRITE) stays the caller's but is used by this thread alone until committer_stop.
  * fatal() is called, once and from the committer's thread, when COMMIT failed in a way that
- * leaves the disk's content uncertain: the process must end; no done() is called any more.
+ * leaves the disk's content uncertain, or when another file lies in the database's place: the
+ * process must end; no done() is called any more.
  */
 int committer_start(struct store *store, void (*fatal)(const struct err *err),
     struct committer **out, struct err *err) MUST_USE;

@@ -80,19 +80,23 @@ out:
 	return r;
 }
 
-/* http://host[:port][/path], no white space, no final '/'. */
+/* http://host[:port][/path], no white space; one final '/' is dropped. */
 static int
-init_url(const char *value, struct err *err)
+init_url(char *value, const char **url, struct err *err)
 {
 	size_t len = strlen(value);
 
+	if (len > 0 && value[len - 1] == '/')
+		value[--len] = '\0';
 	if (strncmp(value, "http://", 7) != 0 || len == 7 || value[7] == '/' ||
 	    len >= URI_MAX - 64 || value[len - 1] == '/' ||
 	    strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 			  "-._~:/[]@") != len)
 		return err_set(err, FAIL_INVALID,
-		    "url: RFC 5280 4.2.1.13: \"%.80s\" is no http:// URI without a final '/'",
+		    "url: RFC 5280 4.2.1.13: \"%.80s\" is no http:// URI of a host, a port and a "
+		    "path",
 		    value);
+	*url = value;
 	return 0;
 }
 
@@ -117,9 +121,8 @@ init_options(int argc, char **argv, struct setup *setup, struct err *err)
 				return -1;
 			break;
 		case 'u':
-			if (init_url(optarg, err) != 0)
+			if (init_url(optarg, &setup->url, err) != 0)
 				return -1;
-			setup->url = optarg;
 			break;
 		case 'n':
 			if (setup->n_names == SETUP_NAMES_MAX)

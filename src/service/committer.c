@@ -123,6 +123,12 @@ committer_try(struct committer *c, const struct commit_queue *group, struct err 
 			return COMMIT_LOST;
 		}
 	fault_point("commit.applied");
+	/* Into a file that is no longer the home's nothing is recorded that anybody will find. */
+	if (store_is_moved(c->store)) {
+		store_rollback(c->store);
+		err_set(err, FAIL_UNAVAILABLE, "database: another file lies in its place, or none");
+		return COMMIT_FATAL;
+	}
 	if (store_commit(c->store, &fatal, err) != 0)
 		return fatal ? COMMIT_FATAL : COMMIT_BUSY;
 	fault_point("commit.done");

@@ -49,7 +49,7 @@ while read -r text option value; do
 	false_that "a home is there" test -e "$work/other"
 done <<'TABLE'
 url: --url https://ca.example
-url: --url http://ca.example/
+url: --url http://ca.example//
 url: --url http:///x
 listen --http 127.0.0.1
 listen --http 127.0.0.1:65536

@@ -141,10 +141,29 @@ test_fatal(void)
 	stop();
 }
 
+/* The database was put elsewhere under the writer: nothing more is said to be recorded. */
+static void
+test_moved(void)
+{
+	struct job job = job_new(JOB_WRITE, COMMIT_OTHER, 1);
+	char away[160];
+
+	start();
+	snprintf(away, sizeof(away), "%s.away", db_path);
+	CHECK(rename(db_path, away) == 0);
+	put(&job);
+	wait_for(&n_fatal, 1);
+	CHECK(rename(away, db_path) == 0);
+	CHECK(strstr(fatal_msg, "another file lies in its place") != NULL);
+	CHECK(n_done == 0 && job.dones == 0 && n_commit == 0 && events(reader) == 0);
+	stop();
+}
+
 static const struct test_case cases[] = {
 	{ "rolled back", test_rolled_back },
 	{ "busy", test_busy },
 	{ "fatal", test_fatal },
+	{ "moved", test_moved },
 };
 
 TEST_MAIN("committer_loss", cases)
