@@ -29,6 +29,8 @@ struct caset {
 int caset_load(
     struct store *store, const struct home *home, struct caset **out, struct err *err) MUST_USE;
 void caset_free(struct caset *set);
+/* The URIs of a CA of this name into is; url "" = none. Too long: FAIL_INVALID. */
+int caset_uris(const char *url, const char *ca, struct issuer *is, struct err *err) MUST_USE;
 
 /*
  * Bind each CA whose [ca NAME] token is token_name to its key; the token's public key must be the

@@ -87,6 +87,13 @@ int home_dir(const char *given, char out[HOME_PATH_MAX], struct err *err) MUST_U
 int home_load(const char *dir, struct home *out, struct err *err) MUST_USE;
 /* FAIL_INVALID unless ADDR:PORT with a numeric address, IPv6 in brackets; port 0 = any free one. */
 int home_listen_check(const char *listen, struct err *err) MUST_USE;
+/*
+ * The URL goes into certificates as it stands, with a path behind it: an http URI of RFC 3986
+ * without query or fragment; final slashes are dropped on the way to out. https is refused:
+ * fetching a CRL would need a certificate whose CRL is to be fetched (RFC 5280 8).
+ * FAIL_INVALID, the message beginning with the clause.
+ */
+int home_url_check(const char *given, char out[URI_MAX], struct err *err) MUST_USE;
 /* dir/rel; a path too long is FAIL_INVALID. */
 int home_path(
     const struct home *home, const char *rel, char out[HOME_PATH_MAX], struct err *err) MUST_USE;

@@ -17,6 +17,7 @@
 #define INIT_HTTP_DEFAULT "127.0.0.1:8080"
 
 static bool init_quiet;
+static char init_url[URI_MAX];
 
 static void
 init_progress(const char *line)
@@ -80,26 +81,6 @@ out:
 	return r;
 }
 
-/* http://host[:port][/path], no white space; one final '/' is dropped. */
-static int
-init_url(char *value, const char **url, struct err *err)
-{
-	size_t len = strlen(value);
-
-	if (len > 0 && value[len - 1] == '/')
-		value[--len] = '\0';
-	if (strncmp(value, "http://", 7) != 0 || len == 7 || value[7] == '/' ||
-	    len >= URI_MAX - 64 || value[len - 1] == '/' ||
-	    strspn(value, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-			  "-._~:/[]@") != len)
-		return err_set(err, FAIL_INVALID,
-		    "url: RFC 5280 4.2.1.13: \"%.80s\" is no http:// URI of a host, a port and a "
-		    "path",
-		    value);
-	*url = value;
-	return 0;
-}
-
 static int
 init_options(int argc, char **argv, struct setup *setup, struct err *err)
 {
@@ -121,8 +102,9 @@ init_options(int argc, char **argv, struct setup *setup, struct err *err)
 				return -1;
 			break;
 		case 'u':
-			if (init_url(optarg, &setup->url, err) != 0)
-				return -1;
+			if (home_url_check(optarg, init_url, err) != 0)
+				return err_prefix(err, "url %.80s", optarg);
+			setup->url = init_url;
 			break;
 		case 'n':
 			if (setup->n_names == SETUP_NAMES_MAX)

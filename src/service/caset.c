@@ -10,19 +10,18 @@
 #include "smki/mem.h"
 
 /* URL/crl/NAME.crl, URL/ocsp, URL/ca/NAME.cer. Without a URL they stay empty. */
-static int
-ca_set_uris(struct ca *ca, const char *url, struct err *err)
+int
+caset_uris(const char *url, const char *ca, struct issuer *is, struct err *err)
 {
-	struct issuer *is = &ca->issuer;
 	const size_t cap = sizeof(is->crl_uri);
 
 	if (url[0] == '\0')
 		return 0;
-	if ((size_t)snprintf(is->crl_uri, cap, "%s/crl/%s.crl", url, ca->name) >= cap ||
+	if ((size_t)snprintf(is->crl_uri, cap, "%s/crl/%s.crl", url, ca) >= cap ||
 	    (size_t)snprintf(is->ocsp_uri, cap, "%s/ocsp", url) >= cap ||
-	    (size_t)snprintf(is->ca_uri, cap, "%s/ca/%s.cer", url, ca->name) >= cap)
+	    (size_t)snprintf(is->ca_uri, cap, "%s/ca/%s.cer", url, ca) >= cap)
 		return err_set(
-		    err, FAIL_INVALID, "ca %s: URI is longer than %zu octets", ca->name, cap - 1);
+		    err, FAIL_INVALID, "ca %s: URI is longer than %zu octets", ca, cap - 1);
 	return 0;
 }
 
@@ -44,7 +43,7 @@ ca_load(struct ca *ca, const struct store_ca *row, struct store *store, const st
 		    "ca %s: RFC 5280 4.2.1.9: its certificate is not a CA's", ca->name);
 	cert_issuer(&ca->cert, &ca->issuer);
 	ocsp_issuer_hash(ca->cert.subject, &ca->cert.pub, &ca->hash);
-	return ca_set_uris(ca, home->url, err);
+	return caset_uris(home->url, ca->name, &ca->issuer, err);
 }
 
 int

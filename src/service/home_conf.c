@@ -95,41 +95,46 @@ home_absolute(const struct home *home, char path[HSM_PATH_MAX], struct err *err)
 	return 0;
 }
 
-/*
- * The URL goes into certificates as it stands, with a path behind it: an http URI of RFC 3986
- * without query or fragment. https is refused: fetching a CRL would need a certificate whose CRL
- * is to be fetched (RFC 5280 8).
- */
-static int
-home_read_url(const struct conf *conf, struct home *home, struct err *err)
+int
+home_url_check(const char *given, char out[URI_MAX], struct err *err)
 {
 	static const char scheme[] = "http://";
 	static const char more[] = "-._~:/[]@!&'()*+,;=%";
-	/* What caset_load() puts behind it: "/crl/" NAME ".crl" is the longest. */
-	char url[URI_MAX - NAME_LEN - 16];
-	size_t len;
+	size_t len = strlen(given);
 
-	url[0] = '\0';
-	if (home_text(conf, "smki", "url", url, sizeof(url), err) != 0)
-		return -1;
-	if (url[0] == '\0')
-		return 0;
-	len = strlen(url);
-	while (len > 0 && url[len - 1] == '/')
-		url[--len] = '\0';
-	if (strncmp(url, scheme, strlen(scheme)) != 0 || url[strlen(scheme)] == '/')
-		return err_set(
-		    err, FAIL_INVALID, HOME_CONF ": [smki] url: RFC 5280 8: is not http://HOST...");
+	if (len == 0)
+		return err_set(err, FAIL_INVALID, "RFC 5280 4.2.1.13: is empty");
+	while (len > 0 && given[len - 1] == '/')
+		len--;
+	/* What caset_uris() puts behind it: "/crl/" NAME ".crl" is the longest. */
+	if (len >= URI_MAX - NAME_LEN - 16)
+		return err_set(err, FAIL_INVALID, "RFC 5280 4.2.1.13: is over %d octets",
+		    URI_MAX - NAME_LEN - 17);
+	if (strncmp(given, scheme, strlen(scheme)) != 0 || len <= strlen(scheme) ||
+	    given[strlen(scheme)] == '/')
+		return err_set(err, FAIL_INVALID, "RFC 5280 8: is not http://HOST...");
 	for (size_t i = 0; i < len; i++) {
-		char c = url[i];
+		char c = given[i];
 
 		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
 		    strchr(more, c) == NULL)
 			return err_set(err, FAIL_INVALID,
-			    HOME_CONF ": [smki] url: RFC 3986: octet %02x is not allowed here",
-			    (unsigned char)c);
+			    "RFC 3986: octet %02x is not allowed here", (unsigned char)c);
 	}
-	strcpy(home->url, url);
+	memcpy(out, given, len);
+	out[len] = '\0';
+	return 0;
+}
+
+static int
+home_read_url(const struct conf *conf, struct home *home, struct err *err)
+{
+	const char *url = conf_get(conf, "smki", "url");
+
+	if (url == NULL)
+		return 0;
+	if (home_url_check(url, home->url, err) != 0)
+		return err_prefix(err, HOME_CONF ": [smki] url");
 	return 0;
 }
 

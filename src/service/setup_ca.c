@@ -14,6 +14,7 @@
 #include <openssl/sha.h>
 
 #include "setup.h"
+#include "smki/caset.h"
 #include "smki/cert.h"
 #include "smki/crl.h"
 #include "smki/crlgen.h"
@@ -174,12 +175,8 @@ setup_issuing(struct setup_state *state, struct setup_chain *chain, struct err *
 	int r = -1;
 
 	cert_issuer(&chain->issuing.cert, &issuer);
-	if (url != NULL) {
-		snprintf(issuer.crl_uri, sizeof issuer.crl_uri, "%s/crl/issuing.crl", url);
-		snprintf(issuer.ocsp_uri, sizeof issuer.ocsp_uri, "%s/ocsp", url);
-		snprintf(issuer.ca_uri, sizeof issuer.ca_uri, "%s/ca/issuing.cer", url);
-	}
-	if (setup_signer(state, SETUP_ISSUING, &hsm, &signer, err) != 0 ||
+	if (caset_uris(url != NULL ? url : "", "issuing", &issuer, err) != 0 ||
+	    setup_signer(state, SETUP_ISSUING, &hsm, &signer, err) != 0 ||
 	    setup_grant(state, "ocsp", "issuing", &state->pub[SETUP_OCSP], &chain->ocsp, err) !=
 		0 ||
 	    setup_sign(state, "ocsp", &issuer, &signer, &chain->ocsp, err) != 0 ||

@@ -48,9 +48,9 @@ while read -r text option value; do
 	has "init $option $value" "$(echo "$text" | tr _ ' ')" "$work/stderr"
 	false_that "a home is there" test -e "$work/other"
 done <<'TABLE'
-url: --url https://ca.example
-url: --url http://ca.example//
-url: --url http:///x
+url_https://ca.example:_RFC_5280_8 --url https://ca.example
+octet_3f --url http://ca.example/a?b
+url_http:///x:_RFC_5280_8 --url http:///x
 listen --http 127.0.0.1
 listen --http 127.0.0.1:65536
 listen --http localhost:80
