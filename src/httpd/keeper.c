@@ -9,7 +9,7 @@
 #include "keeper.h"
 #include "link.h"
 #include "smki/clock.h"
-#include "smki/log.h"
+#include "smki/crlgen.h"
 #include "smki/mem.h"
 
 /* The database's time is followed every second, the rest every fifth. */
@@ -22,6 +22,7 @@ struct keeper {
 	struct httpd *httpd;
 	struct store *store; /* NULL = to be opened again */
 	bool replaced;	     /* another file lies in the database's place, and is not read yet */
+	bool unaged;	     /* not yet compared with the published lists */
 	struct hsm *hsm;     /* NULL = token away so far */
 	struct link_smkid link;
 	int64_t event;	  /* newest event seen */
@@ -68,10 +69,33 @@ keeper_read(struct keeper *k, time_t *newest, bool *accepted, bool *news, struct
 	/* In a restored database an older acceptance is no new one. */
 	*news = event != k->event || k->replaced;
 	*accepted = clock != k->accepted && !k->replaced;
+	k->unaged |= k->replaced;
 	k->replaced = false;
 	k->event = event;
 	k->accepted = clock;
 	return 0;
+}
+
+/* A database older than the published lists says good of what was revoked since: a doubt. */
+static int
+keeper_age(struct keeper *k, struct err *err)
+{
+	const struct home *home = &k->httpd->home;
+	struct caset *cas = NULL;
+	char dir[HOME_PATH_MAX];
+	int r = -1;
+
+	if (home_path(home, HOME_CRL, dir, err) != 0 || caset_load(k->store, home, &cas, err) != 0)
+		return -1;
+	if (crlgen_check_age(dir, cas, k->store, err) == 0) {
+		r = 0;
+	} else if (err->code == FAIL_CONFLICT) {
+		/* The health of the clock's part says it, once. */
+		timeguard_doubt(k->httpd->guard, err->msg);
+		r = 0;
+	}
+	caset_free(cas);
+	return r;
 }
 
 /* *news as above; true when the database cannot be read either, so that all is looked at. */
@@ -84,7 +108,9 @@ keeper_time(struct keeper *k, bool *news)
 	struct err err = { 0 };
 
 	*news = true;
-	if (keeper_read(k, &newest, &accepted, news, &err) == 0) {
+	if (keeper_read(k, &newest, &accepted, news, &err) == 0 &&
+	    (!k->unaged || keeper_age(k, &err) == 0)) {
+		k->unaged = false;
 		/* The administrator told smkid, whose word is the event. */
 		if (accepted)
 			timeguard_accept(httpd->guard);
@@ -245,7 +271,7 @@ keeper_new(
 	    keeper_read(k, &newest, &accepted, &news, err) != 0)
 		goto failed;
 	httpd->guard = timeguard_new(newest);
-	if (keeper_first_token(k, err) != 0)
+	if (keeper_age(k, err) != 0 || keeper_first_token(k, err) != 0)
 		goto failed;
 	*out = k;
 	return 0;

@@ -279,19 +279,16 @@ test_workers(void)
 
 /* ---- housekeeping ---- */
 
-/* An event of this time in a transaction of its own; the first one makes the CA root. */
+/* An event of this time in a transaction of its own. */
 static void
 keeper_event(struct store *store, const char *action, time_t when)
 {
 	struct store_actor actor = { .now = when };
 	struct err err = { 0 };
 	bool fatal;
-	int64_t ca;
 	int rc = store_begin(store, &err);
 
-	if (rc == 0 && action == NULL)
-		rc = store_ca_add(store, &actor, "root", 0, &ca, &err);
-	else if (rc == 0)
+	if (rc == 0)
 		rc = store_event_add(store, &actor, action, 0, &err);
 	if (rc != 0 || store_commit(store, &fatal, &err) != 0)
 		fprintf(stderr, "  %s\n", err.msg);
@@ -353,14 +350,16 @@ test_keeper(void)
 	require(mkdtemp(home.dir) != NULL);
 	require(home_path(&home, HOME_DB_DIR, path, &err) == 0);
 	require(file_make_dir(path, 0700, &err) == 0);
+	require(home_path(&home, HOME_CRL, path, &err) == 0);
+	require(file_make_dir(path, 0700, &err) == 0);
 	require(home_path(&home, HOME_DB, path, &err) == 0);
 	require(store_open(path, STORE_CREATE, &writer, &err) == 0);
-	keeper_event(writer, NULL, clock_now() - 8 * 86400);
+	keeper_event(writer, "init", clock_now() - 8 * 86400);
 	require(store_open(path, STORE_READ, &reader, &err) == 0);
 	CHECK(store_clock_accepted(reader, &id, &err) == 0 && id == 0);
 
 	httpd = httpd_new(&home);
-	CHECK(keeper_new(httpd, reader, -1, &keeper, &err) == 0);
+	require(keeper_new(httpd, reader, -1, &keeper, &err) == 0);
 	CHECK(!atomic_load(&httpd->ok[PART_TOKEN]));
 	/* A week after the newest record: in doubt until an administrator says otherwise. */
 	CHECK(keeper_clock(httpd, false));
