@@ -1,5 +1,5 @@
 /*
- * Hexadecimal and base64 text.
+ * Text encodings: hexadecimal, base64, PEM, UTF-8.
  */
 #ifndef SMKI_HEX_H
 #define SMKI_HEX_H
@@ -31,5 +31,9 @@ void base64_encode(const uint8_t *in, size_t len, size_t width, struct buf *out)
 
 /* "-----BEGIN label-----" armour with 64-column lines, appended to out (RFC 7468). */
 void pem_encode(const char *label, const uint8_t *der, size_t len, struct buf *out);
+
+/* Octets of the UTF-8 sequence at p, of which len (> 0) octets may be read: 1..4, or 0 when it is
+ * none (RFC 3629 4: overlong forms, surrogates and what is cut short are none). */
+size_t utf8_len(const uint8_t *p, size_t len);
 
 #endif

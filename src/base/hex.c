@@ -6,6 +6,8 @@
 
 #include "smki/hex.h"
 
+#include "smki/mem.h"
+
 #define PEM_WIDTH 64
 
 static const char base64_alphabet[] =
@@ -161,4 +163,37 @@ pem_encode(const char *label, const uint8_t *der, size_t len, struct buf *out)
 	buf_fmt(out, "-----BEGIN %s-----\n", label);
 	base64_encode(der, len, PEM_WIDTH, out);
 	buf_fmt(out, "-----END %s-----\n", label);
+}
+
+size_t
+utf8_len(const uint8_t *p, size_t len)
+{
+	static const struct {
+		uint8_t first, last, low, high; /* range of octet one; of octet two */
+		uint8_t octets;
+	} rows[] = {
+		{ 0x00, 0x7f, 0, 0, 1 },
+		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
+		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
+		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
+		{ 0xed, 0xed, 0x80, 0x9f, 3 },
+		{ 0xee, 0xef, 0x80, 0xbf, 3 },
+		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
+		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
+		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		if (p[0] < rows[i].first || p[0] > rows[i].last)
+			continue;
+		if (len < rows[i].octets)
+			return 0;
+		if (rows[i].octets > 1 && (p[1] < rows[i].low || p[1] > rows[i].high))
+			return 0;
+		for (size_t k = 2; k < rows[i].octets; k++)
+			if ((p[k] & 0xc0) != 0x80)
+				return 0;
+		return rows[i].octets;
+	}
+	return 0;
 }

@@ -10,40 +10,8 @@
 #include "cli.h"
 #include "smki/der.h"
 #include "smki/file.h"
+#include "smki/hex.h"
 #include "smki/mem.h"
-
-/* Octets of the UTF-8 character at p (RFC 3629 4), 0 = it is none. */
-static size_t
-utf8_len(const unsigned char *p)
-{
-	static const struct {
-		unsigned char first, last, low, high; /* of the first octet; of the second */
-		size_t len;
-	} forms[] = {
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	if (p[0] < 0x80)
-		return 1;
-	for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
-		if (p[0] < forms[i].first || p[0] > forms[i].last)
-			continue;
-		if (p[1] < forms[i].low || p[1] > forms[i].high)
-			return 0;
-		for (size_t k = 2; k < forms[i].len; k++)
-			if ((p[k] & 0xc0) != 0x80)
-				return 0;
-		return forms[i].len;
-	}
-	return 0;
-}
 
 void
 json_str(const char *key, const char *value, int first)
@@ -53,7 +21,7 @@ json_str(const char *key, const char *value, int first)
 
 	printf("%s\"%s\":\"", first ? "" : ",", key);
 	for (; *p != 0; p += len) {
-		len = utf8_len(p);
+		len = utf8_len(p, strlen((const char *)p));
 		if (len == 0) {
 			fputs("\\ufffd", stdout);
 			len = 1;

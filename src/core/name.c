@@ -12,40 +12,6 @@
 
 static const uint8_t name_arc[] = { 0x55, 0x04 }; /* 2.5.4 */
 
-/* Length of the UTF-8 sequence at p (RFC 3629 4), 0 when it is not one. */
-static size_t
-name_utf8(const uint8_t *p, size_t len)
-{
-	static const struct {
-		uint8_t first, last, low, high; /* range of octet one; of octet two */
-		uint8_t octets;
-	} rows[] = {
-		{ 0x00, 0x7f, 0, 0, 1 },
-		{ 0xc2, 0xdf, 0x80, 0xbf, 2 },
-		{ 0xe0, 0xe0, 0xa0, 0xbf, 3 },
-		{ 0xe1, 0xec, 0x80, 0xbf, 3 },
-		{ 0xed, 0xed, 0x80, 0x9f, 3 },
-		{ 0xee, 0xef, 0x80, 0xbf, 3 },
-		{ 0xf0, 0xf0, 0x90, 0xbf, 4 },
-		{ 0xf1, 0xf3, 0x80, 0xbf, 4 },
-		{ 0xf4, 0xf4, 0x80, 0x8f, 4 },
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		if (p[0] < rows[i].first || p[0] > rows[i].last)
-			continue;
-		if (len < rows[i].octets)
-			return 0;
-		if (rows[i].octets > 1 && (p[1] < rows[i].low || p[1] > rows[i].high))
-			return 0;
-		for (size_t k = 2; k < rows[i].octets; k++)
-			if ((p[k] & 0xc0) != 0x80)
-				return 0;
-		return rows[i].octets;
-	}
-	return 0;
-}
-
 /* Control characters of C0, DEL and C1. */
 static int
 name_control(const uint8_t *p)
@@ -57,7 +23,7 @@ static int
 name_is_utf8(struct span text)
 {
 	for (size_t i = 0, n; i < text.len; i += n) {
-		n = name_utf8(text.p + i, text.len - i);
+		n = utf8_len(text.p + i, text.len - i);
 		if (n == 0 || name_control(text.p + i))
 			return 0;
 	}
@@ -200,7 +166,7 @@ name_out_string(struct name_out *out, struct span s)
 		int edge = (s.p[i] == ' ' && (i == 0 || i + 1 == s.len)) ||
 			   (s.p[i] == '#' && i == 0);
 
-		n = name_utf8(s.p + i, s.len - i);
+		n = utf8_len(s.p + i, s.len - i);
 		if (n == 0 || name_control(s.p + i)) {
 			n = 1;
 			snprintf(esc, sizeof(esc), "\\%02X", s.p[i]);

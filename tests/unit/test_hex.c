@@ -215,6 +215,46 @@ test_pem(void)
 	buf_free(&b);
 }
 
+/* RFC 3629 4: the first and last of each form, and what lies just outside. */
+static void
+test_utf8(void)
+{
+	static const struct {
+		const char *text;
+		size_t len, want;
+	} rows[] = {
+		{ "\x00", 1, 1 },
+		{ "\x7f", 1, 1 },
+		{ "\x80", 1, 0 },
+		{ "\xc1\xbf", 2, 0 },
+		{ "\xc2\x80", 2, 2 },
+		{ "\xc2\x80", 1, 0 },
+		{ "\xc2\x7f", 2, 0 },
+		{ "\xdf\xbf", 2, 2 },
+		{ "\xe0\x9f\xbf", 3, 0 },
+		{ "\xe0\xa0\x80", 3, 3 },
+		{ "\xe0\xa0\x80", 2, 0 },
+		{ "\xed\x9f\xbf", 3, 3 },
+		{ "\xed\xa0\x80", 3, 0 },
+		{ "\xef\xbf\xbf", 3, 3 },
+		{ "\xef\xbf\x7f", 3, 0 },
+		{ "\xf0\x8f\xbf\xbf", 4, 0 },
+		{ "\xf0\x90\x80\x80", 4, 4 },
+		{ "\xf4\x8f\xbf\xbf", 4, 4 },
+		{ "\xf4\x90\x80\x80", 4, 0 },
+		{ "\xf4\x8f\xbf\xbf", 3, 0 },
+		{ "\xf5\x80\x80\x80", 4, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t got = utf8_len((const uint8_t *)rows[i].text, rows[i].len);
+
+		if (got != rows[i].want)
+			fprintf(stderr, "  row %zu: got %zu\n", i, got);
+		CHECK(got == rows[i].want);
+	}
+}
+
 static const struct test_case cases[] = {
 	{ "hex read", test_hex_decode },
 	{ "hex write", test_hex_encode },
@@ -223,6 +263,7 @@ static const struct test_case cases[] = {
 	{ "base64 write", test_base64_encode },
 	{ "base64 round", test_base64_round },
 	{ "pem", test_pem },
+	{ "utf-8", test_utf8 },
 };
 
 TEST_MAIN("hex", cases)
