@@ -27,11 +27,18 @@ enum admin_op {
 	    10,		    /* struct admin_name -> struct admin_crl_begin: number, what to list */
 	ADMIN_CRL_PUT = 11, /* struct admin_crl_put -> nothing: a CRL signed by the ceremony */
 	ADMIN_CLOCK = 12,   /* -> i64: the clock is accepted */
-};
-
-/* front.sock knows nothing else. Enrolment comes here. */
-enum front_op {
-	FRONT_HELLO = 1, /* -> struct admin_hello */
+	/* the register (register.h) */
+	ADMIN_DEVICE_ADD = 13,	  /* struct register_add -> struct register_added */
+	ADMIN_DEVICE_CHANGE = 14, /* struct register_change -> struct register_changed */
+	ADMIN_DEVICE_SHOW = 15,	  /* EUI-64 -> struct register_found */
+	ADMIN_DEVICE_LIST = 16,	  /* struct store_device_filter -> device rows (MORE) */
+	ADMIN_DEVICE_SECRET = 17, /* EUI-64 -> struct register_added */
+	ADMIN_IMPORT_BEGIN = 18,  /* name -> i64 import */
+	ADMIN_IMPORT_ADD = 19,	  /* struct register_chunk -> struct register_chunk_done */
+	ADMIN_IMPORT_FINISH = 20, /* i64 import, i64 count -> nothing: all of it is visible */
+	ADMIN_IMPORT_DROP = 21,	  /* i64 import -> nothing: none of it ever is */
+	ADMIN_ACCESS_KEY = 22,	  /* struct store_access_key -> nothing: take it up */
+	ADMIN_ACCESS_KEYS = 23,	  /* -> count, struct store_access_key each */
 };
 
 /* A root has few children; more revoked ones than this need another way. */

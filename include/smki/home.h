@@ -39,6 +39,34 @@ enum role {
 	ROLE_ADMINISTRATOR, /* CA ceremony, clock accept */
 };
 
+/* [https]: the TLS listener */
+struct home_https {
+	char listen[64];	   /* ADDR:PORT, "" = none */
+	char key[HOME_PATH_MAX];   /* PEM, default tls/server.key */
+	char chain[HOME_PATH_MAX]; /* PEM, server's first, default tls/server.pem */
+	bool tls12;		   /* min_version = 1.2; else 1.3 */
+	long workers, connections, per_address, timeout; /* as [http] */
+	long body; /* octets of a request's body, at most: 4k..64k, 32768 */
+};
+
+/* [enrol] */
+struct home_enrol {
+	long device_per_day; /* enrolments of one device in 24 h: 10 (1..1000) */
+	long per_minute;     /* of all devices: 30000 (1..10000000) */
+	long retry_after;    /* seconds told to who waits for approval: 60 (1..86400) */
+	long statement_age;  /* how far a statement's time may be off: 1d (1m..3650d) */
+	bool base64_lines;   /* est_base64 = line | wrapped: EST answers in lines of 64 */
+	long refusals_kept;  /* 30d (1d..3650d) */
+};
+
+/* [access] tokens */
+struct home_access {
+	long lifetime;	      /* 10m (1m..15m) */
+	char issuer[256];     /* iss; "" = the https address */
+	char audience[256];   /* aud; "" = the issuer */
+	char token[NAME_LEN]; /* where the keys are; "" = the issuing CA's */
+};
+
 struct home {
 	char dir[HOME_PATH_MAX]; /* absolute */
 	char url[URI_MAX];	 /* [smki] url, "" = none; without a final '/' */
@@ -55,10 +83,13 @@ struct home {
 	long http_connections;	   /* [http] connections, at most 120 a worker */
 	long http_per_address;	   /* [http] connections_per_address */
 	long http_timeout;	   /* [http] timeout, seconds for a whole request */
-	long crl_validity;	   /* [crl] validity: 24h */
-	long crl_interval;	   /* [crl] interval: 12h */
-	long crl_delay;		   /* [crl] delay: at most this often on change, 10 s (1 s..60 s) */
-	long root_crl_validity;	   /* [crl] root_validity: 365 d */
+	struct home_https https;
+	struct home_enrol enrol;
+	struct home_access access;
+	long crl_validity;	/* [crl] validity: 24h */
+	long crl_interval;	/* [crl] interval: 12h */
+	long crl_delay;		/* [crl] delay: at most this often on change, 10 s (1 s..60 s) */
+	long root_crl_validity; /* [crl] root_validity: 365 d */
 	long certificates_per_device; /* [issue] certificates_per_device: 99 */
 	size_t n_users[ROLE_ADMINISTRATOR + 1];
 	uid_t users[ROLE_ADMINISTRATOR + 1][HOME_ROLE_MAX]; /* [admin] auditors, operators, ... */

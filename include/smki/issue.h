@@ -26,6 +26,22 @@
 #define ISSUE_SERIAL_TRIES 4
 
 struct issue; /* shared by all workers */
+struct issue_task;
+struct issue_result;
+
+/*
+ * A gate of the caller's before each verdict: with the reader before the token is troubled, and
+ * with the writer inside the transaction (recording), so that what it read still holds. After the
+ * rows are written, recorded() adds the caller's own. Both may run again; 0 or -1.
+ */
+struct issue_gate {
+	int (*check)(struct issue_task *task, struct store *store, bool recording,
+	    const struct grant *grant, const uint8_t key_hash[SHA256_LEN], time_t now,
+	    struct err *err);
+	int (*recorded)(struct issue_task *task, struct store *store,
+	    const struct store_actor *actor, const uint8_t key_hash[SHA256_LEN],
+	    const struct issue_result *result, struct err *err);
+};
 
 struct issue_request {
 	char profile[NAME_LEN]; /* "" = by the request's key usage */
@@ -36,6 +52,10 @@ struct issue_request {
 	bool replace;
 	long uid;
 	struct buf csr; /* as it arrived; owned by the task */
+	/* The callers in this process only; none of it is on the wire: */
+	const struct issue_gate *gate; /* NULL = none */
+	bool server_key;	       /* make a key; csr, when there, tells the rest */
+	char hw_type[OID_TEXT_LEN];    /* of the device, for server_key without csr */
 };
 
 struct issue_result {
@@ -48,6 +68,8 @@ struct issue_result {
 	char ca[NAME_LEN];
 	struct holder holder;
 	struct buf der; /* the result's; freed after done() */
+	time_t not_after;
+	struct buf key; /* PKCS#8 DER of a key made for server_key; wiped after done() */
 };
 
 /*

@@ -12,11 +12,12 @@
 #define PROFILE_OUIS_MAX 32
 /* First hexadecimal digits of an EUI-64, lower case: 6, 7 or 9 (IEEE MA-L, MA-M, MA-S), and NUL. */
 #define PROFILE_OUI_LEN 10
-#define PROFILE_DN_MAX 6    /* attributes of a fixed subject */
-#define PROFILE_TEXT_MAX 64 /* one attribute value */
-#define NAME_DER_MAX 512    /* encoded Name */
-#define SAN_DER_MAX 1024    /* encoded GeneralNames */
-#define SAN_NAMES_MAX 16    /* host names of a server certificate */
+#define PROFILE_DN_MAX 6       /* attributes of a fixed subject */
+#define PROFILE_TEXT_MAX 64    /* one attribute value */
+#define NAME_DER_MAX 512       /* encoded Name */
+#define SAN_DER_MAX 1024       /* encoded GeneralNames */
+#define SAN_NAMES_MAX 16       /* host names of a server certificate */
+#define PROFILE_SCOPES_LEN 256 /* scope-token list of RFC 6749 3.3, with NUL */
 
 enum profile_kind {
 	PROFILE_ROOT_CA = 1,
@@ -73,7 +74,10 @@ struct profile {
 	char ouis[PROFILE_OUIS_MAX][PROFILE_OUI_LEN];
 	size_t n_roles; /* organisation: allowed OU role codes, 0..255 */
 	uint8_t roles[64];
-	size_t n_subject; /* CA and ocsp kinds only */
+	bool enrol;			 /* devices may ask for it themselves */
+	bool server_key;		 /* ... and for a key made by the service */
+	char scopes[PROFILE_SCOPES_LEN]; /* of access tokens, one space between; "" = no tokens */
+	size_t n_subject;		 /* CA and ocsp kinds only */
 	struct profile_attr subject[PROFILE_DN_MAX];
 };
 
@@ -131,6 +135,14 @@ int profile_grant(const struct profile *profile, const struct csr *csr, struct g
 int profile_grant_service(const struct profile *profile, const char *label,
     const char *const *names, size_t n_names, const struct ec_pub *pub, struct grant *out,
     struct err *err) MUST_USE;
+
+/*
+ * A grant for a device without a request, when the service makes its key: kind device only
+ * (FAIL_DENIED else); hwType and EUI-64 are checked as a request's would be; use and keyUsage are
+ * the profile's single one (a choice: FAIL_INVALID).
+ */
+int profile_grant_device(const struct profile *profile, const struct eui64 *eui,
+    const char *hw_type, const struct ec_pub *pub, struct grant *out, struct err *err) MUST_USE;
 
 /*
  * The profile name a request without one means: device-signature or device-agreement by its

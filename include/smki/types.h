@@ -106,6 +106,8 @@ enum cert_action {
 
 /* Who asks. The number of the uid, or ACTOR_SELF for what a daemon does by itself. */
 #define ACTOR_SELF (-1)
+/* ... and what came over the front: the database allows it less. */
+#define ACTOR_FRONT (-2)
 
 /*
  * Text to value. Hex in any case; colons, dashes and spaces between octets are skipped; an odd

@@ -12,6 +12,8 @@
 #include "smki/buf.h"
 #include "smki/err.h"
 
+#define HTTP_ADDRESS_LEN 64
+#define HTTP_PEER_MAX 6
 /* Headers of one answer, and the longest value with its NUL. */
 #define HTTP_HEADERS_MAX 8
 #define HTTP_VALUE_MAX 128
@@ -23,8 +25,10 @@
 /* Statuses that are HTTP's own: no failure of a struct err stands behind them. */
 enum http_status {
 	HTTP_OK = 200,
+	HTTP_ACCEPTED = 202,
 	HTTP_NO_CONTENT = 204,
 	HTTP_NOT_MODIFIED = 304,
+	HTTP_UNAUTHORIZED = 401,
 	HTTP_METHOD_NOT_ALLOWED = 405,
 	HTTP_TOO_LARGE = 413,
 	HTTP_MEDIA_TYPE = 415,
@@ -46,9 +50,15 @@ struct http_request {
 	const char *content_type;
 	const char *if_none_match;
 	const char *if_modified_since;
-	struct buf body; /* owned */
-	bool too_large;	 /* the body was longer than OCSP_REQUEST_MAX and is not kept */
+	const char *authorization;
+	struct buf body; /* owned; wiped when authorization is there */
+	bool too_large;	 /* the body was longer than its route takes and is not kept */
 	bool loopback;	 /* the peer is on this machine */
+	char address[HTTP_ADDRESS_LEN]; /* of the peer, numeric, without its port */
+	bool tls;			/* came over the TLS listener */
+	size_t n_peer;			/* certificates that its peer showed, unverified; the key of
+					 * the first was proven in the handshake */
+	struct span peer[HTTP_PEER_MAX];
 };
 
 struct http_header {
@@ -64,6 +74,8 @@ struct http_response {
 	struct buf body; /* owned */
 	int fd;		 /* owned; -1 = none */
 	uint64_t size;
+	bool secret;   /* body is wiped after it was sent */
+	long delay_ms; /* the answer is held back so long, without a thread waiting */
 };
 
 enum http_method http_method_parse(const char *name);

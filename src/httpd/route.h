@@ -12,13 +12,19 @@
 enum route_work {
 	WORK_SIGN = 0, /* database and token */
 	WORK_READ = 1, /* database and files */
+	WORK_ASK = 2,  /* database, and smkid is asked */
 	WORKS,
 };
+
+/* Where a route is found. */
+#define ON_HTTP 1u
+#define ON_HTTPS 2u
 
 /* The thread that answers. store is its own read-only handle, NULL while the database is away. */
 struct route_ctx {
 	struct httpd *httpd;
 	struct store *store;
+	struct link *link; /* to smkid; any thread */
 };
 
 /* rest is the path behind the route's own. */
@@ -32,6 +38,9 @@ struct route {
 	enum route_work work;
 	const char *media; /* Content-Type wanted, NULL = none */
 	route_fn *fn;
+	unsigned on;	 /* ON_HTTP, ON_HTTPS */
+	size_t body_max; /* octets of a body; more is 413 */
+	bool text;	 /* errors as text/plain (EST), else problem+json */
 };
 
 /*
@@ -50,6 +59,12 @@ route_fn route_ocsp_post, route_ocsp_get;
 int route_ocsp_decode(const char *text, struct buf *out) MUST_USE;
 
 route_fn route_crl, route_ca;
+
+/* EST (RFC 7030, 8951): rest is "[LABEL/]OPERATION" (route_est.c). */
+route_fn route_est_get, route_est_post;
+route_fn route_bootstrap; /* POST /bootstrap: JSON, docs/openapi.yaml */
+route_fn route_token;	  /* POST /token: RFC 6749 4.4, RFC 8705 2.1 */
+route_fn route_jwks;	  /* GET /.well-known/jwks.json: RFC 7517 */
 route_fn route_health, route_metrics;
 
 #endif

@@ -3,6 +3,7 @@
  * does not list does not exist on it.
  */
 #include "smkid.h"
+#include "smki/front.h"
 #include "smki/mem.h"
 
 static void

@@ -1,0 +1,2 @@
+/* x */
+#include "smki/region.h"

@@ -1,0 +1,2 @@
+/* x */
+#include "route.h"

@@ -1,0 +1,2 @@
+/* x */
+#include "smki/store_device.h"
