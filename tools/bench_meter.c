@@ -16,7 +16,7 @@
 
 /* RFC 2985 5.4.2 extensionRequest, 1.2.840.113549.1.9.14 */
 static const uint8_t meter_ext_request[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e };
-/* hwType under the documentation arc: 1.3.6.1.4.1.32473.1.1 */
+/* BENCH_HW_TYPE, under the documentation arc */
 static const uint8_t meter_hw_type[] = { 0x2b, 0x06, 0x01, 0x04, 0x01, 0x81, 0xfd, 0x59, 0x01,
 	0x01 };
 #define METER_DIGITAL_SIGNATURE (1u << 0)
@@ -96,6 +96,7 @@ meter_new(struct bench_meter *meter, const struct eui64 *device, unsigned usage,
 	size_t len;
 	int r = -1;
 
+	meter->device = *device;
 	if (key == NULL ||
 	    EVP_PKEY_get_octet_string_param(key, "pub", point, sizeof point, &len) != 1) {
 		err_ssl(err, FAIL_INTERNAL, "meter: no key");

@@ -8,10 +8,14 @@
 #include "smki/types.h"
 
 struct bench_meter {
+	struct eui64 device;
 	struct ec_pub pub;
 	struct buf csr;	 /* DER */
 	struct buf cert; /* what came back for it */
 };
+
+/* hwType of all of them. */
+#define BENCH_HW_TYPE "1.3.6.1.4.1.32473.1.1"
 
 /* n requests of n / 2 meters: one key for digital signature and one for key agreement each. Two
  * calls never make the same meter. */

@@ -81,3 +81,92 @@ demo_verify() {
 	shift
 	openssl verify -x509_strict -CAfile "$dir/root.pem" -untrusted "$dir/issuing.pem" "$@" "$demo_cert"
 }
+
+# demo_key NAME: a new P-256 key $dir/NAME.key.
+demo_key() {
+	openssl ecparam -name prime256v1 -genkey -noout -out "$dir/$1.key"
+}
+
+# demo_manufacturer NAME: its enrolment CA $dir/NAME-ca.{key,pem}, and the anchor in the policies
+# of $home.
+demo_manufacturer() {
+	demo_key "$1-ca" &&
+	    openssl req -x509 -new -key "$dir/$1-ca.key" -subj "/O=$1/CN=$1 enrolment CA" -days 3650 \
+	        -addext keyUsage=critical,keyCertSign,cRLSign -out "$dir/$1-ca.pem" &&
+	    mkdir -p "$home/policies/anchors" && cp "$dir/$1-ca.pem" "$home/policies/anchors/$1.pem" &&
+	    printf '\n[manufacturer %s]\nanchors = anchors/%s.pem\neui64 = san\n' "$1" "$1" \
+	        >>"$home/policies/manufacturers.cnf"
+}
+
+# demo_idevid EUI64 MANUFACTURER NAME: key and IDevID $dir/NAME.{key,pem}, as its factory makes them.
+demo_idevid() {
+	demo_key "$3" &&
+	    EUI64=$1 openssl req -x509 -new -config "$source/docs/idevid.cnf" -subj "/O=$2/CN=Meter" \
+	        -key "$dir/$3.key" -CA "$dir/$2-ca.pem" -CAkey "$dir/$2-ca.key" -days 3650 \
+	        -out "$dir/$3.pem"
+}
+
+# demo_https HOME: sets https to the port of the TLS listener.
+demo_https() {
+	https=$(awk '$1 == "https" { sub(".*:", "", $2); print $2 }' "$1/run/addresses")
+	[ -n "$https" ]
+}
+
+# demo_curl PATH [CURL OPTION...]: ask the TLS listener; the body into $dir/answer, the headers into
+# $dir/headers, the status on standard output.
+demo_curl() {
+	demo_path=$1
+	shift
+	curl -sS --max-time 30 --cacert "$dir/root.pem" --tlsv1.3 -D "$dir/headers" -o "$dir/answer" \
+	    -w '%{http_code}' "$@" "https://localhost:$https$demo_path"
+}
+
+# demo_est LABEL OPERATION NAME [CURL OPTION...]: send $dir/NAME.csr by EST; prints the status, and
+# with 200 leaves the certificate in $dir/NAME.pem.
+demo_est() {
+	demo_label=$1 demo_op=$2 demo_name=$3
+	shift 3
+	openssl req -in "$dir/$demo_name.csr" -outform DER | openssl base64 -A >"$dir/request.b64" ||
+	    return 1
+	demo_status=$(demo_curl "/.well-known/est/$demo_label/$demo_op" \
+	    -H 'Content-Type: application/pkcs10' --data-binary "@$dir/request.b64" "$@") || return 1
+	echo "$demo_status"
+	[ "$demo_status" = 200 ] || return 0
+	demo_certs <"$dir/answer" >"$dir/$demo_name.pem"
+}
+
+# demo_certs: a certs-only answer of EST from standard input as PEM.
+demo_certs() {
+	openssl base64 -d -A | openssl pkcs7 -inform DER -print_certs |
+	    sed -n '/-----BEGIN/,/-----END/p'
+}
+
+# demo_statement EUI64 CSR SIGNER [COUNTRY]: the JSON of POST /bootstrap for $dir/CSR.csr, signed by
+# $dir/SIGNER.key, into $dir/bootstrap.json (docs/enrolment.md).
+demo_statement() {
+	demo_time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
+	openssl req -in "$dir/$2.csr" -outform DER -out "$dir/request.der" || return 1
+	printf 'smki-bootstrap-v1\neui64=%s\nhw_type=%s\nmodel=%s\nfirmware=%s\ntime=%s\ncountry=%s\nposition=\ncsr_sha256=%s\n' \
+	    "$1" 1.3.6.1.4.1.32473.1.1 'demo meter' 1.0.0 "$demo_time" "${4:-}" \
+	    "$(openssl dgst -sha256 -r "$dir/request.der" | cut -c 1-64)" >"$dir/statement"
+	openssl dgst -sha256 -sign "$dir/$3.key" -out "$dir/statement.sig" "$dir/statement" || return 1
+	printf '{"version":"smki-bootstrap-v1","eui64":"%s","hw_type":"%s","model":"%s","firmware":"%s","time":"%s",%s"csr":"%s","signature":"%s"}\n' \
+	    "$1" 1.3.6.1.4.1.32473.1.1 'demo meter' 1.0.0 "$demo_time" \
+	    "${4:+\"country\":\"$4\",}" "$(openssl base64 -A -in "$dir/request.der")" \
+	    "$(openssl base64 -A -in "$dir/statement.sig")" >"$dir/bootstrap.json"
+}
+
+# demo_bootstrap [CURL OPTION...]: send $dir/bootstrap.json; prints the status.
+demo_bootstrap() {
+	demo_curl /bootstrap -H 'Content-Type: application/json' --data-binary "@$dir/bootstrap.json" \
+	    "$@"
+}
+
+# demo_token NAME [CURL OPTION...]: an access token for the certificate $dir/NAME.pem; prints the
+# status.
+demo_token() {
+	demo_name=$1
+	shift
+	demo_curl /token --cert "$dir/$demo_name.pem" --key "$dir/$demo_name.key" \
+	    -d grant_type=client_credentials "$@"
+}

@@ -12,6 +12,7 @@
 
 #include "server.h"
 #include "smki/clock.h"
+#include "smki/front.h"
 #include "smki/mem.h"
 
 static void
