@@ -12,4 +12,7 @@ time_t clock_boot(void);     /* CLOCK_BOOTTIME, seconds */
 int64_t clock_mono_ms(void); /* CLOCK_MONOTONIC, milliseconds: deadlines */
 int64_t clock_mono_us(void); /* the same in microseconds: measurements */
 
+/* The moment this long from now on CLOCK_MONOTONIC, for pthread_cond_timedwait. */
+struct timespec clock_mono_after(int64_t ms);
+
 #endif

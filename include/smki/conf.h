@@ -15,7 +15,7 @@
 
 struct conf;
 
-/* One allowed key. section may end in '*' ("token *"): any section with that beginning. */
+/* One allowed key. section and key may end in '*' ("token *"): any name with that beginning. */
 struct conf_key {
 	const char *section;
 	const char *key;
@@ -42,6 +42,9 @@ const char *conf_get(const struct conf *conf, const char *section, const char *k
 /* Name of the i-th section (from 0, in the file's order) that begins with begin, NULL when there
  * are no more. Borrowed until conf_free. */
 const char *conf_section(const struct conf *conf, const char *begin, size_t i);
+/* Name of the i-th key of a section that begins with begin, in the same way. */
+const char *conf_key_name(
+    const struct conf *conf, const char *section, const char *begin, size_t i);
 /* Value, or FAIL_INVALID "name: [section] key is missing". */
 int conf_need(const struct conf *conf, const char *section, const char *key, const char **out,
     struct err *err) MUST_USE;

@@ -29,11 +29,19 @@ int base64_decode(const char *text, size_t len, size_t max, int pad_optional, st
  */
 void base64_encode(const uint8_t *in, size_t len, size_t width, struct buf *out);
 
+/* RFC 4648 section 5 without padding, appended to out. */
+void base64url_encode(const uint8_t *in, size_t len, struct buf *out);
+
 /* "-----BEGIN label-----" armour with 64-column lines, appended to out (RFC 7468). */
 void pem_encode(const char *label, const uint8_t *der, size_t len, struct buf *out);
 
 /* Octets of the UTF-8 sequence at p, of which len (> 0) octets may be read: 1..4, or 0 when it is
  * none (RFC 3629 4: overlong forms, surrogates and what is cut short are none). */
 size_t utf8_len(const uint8_t *p, size_t len);
+/* 1 when the sequence at p, for which utf8_len gave more than 0, is a control character (C0, DEL,
+ * C1). */
+int utf8_control(const uint8_t *p);
+/* 1 when len octets are UTF-8 without control characters. */
+int utf8_plain(const void *text, size_t len);
 
 #endif

@@ -28,6 +28,8 @@
 #define OID_TEXT_LEN 128
 /* A holder's name in octets (an EUI-64 or a label such as a DNS name). */
 #define HOLDER_NAME_MAX 128
+/* A URI of ours, with NUL. */
+#define URI_MAX 512
 /* Free text given by an operator or put in an event, with NUL. */
 #define DETAIL_LEN 256
 

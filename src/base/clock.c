@@ -38,3 +38,17 @@ clock_mono_us(void)
 
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
+
+struct timespec
+clock_mono_after(int64_t ms)
+{
+	struct timespec ts = clock_read(CLOCK_MONOTONIC);
+
+	ts.tv_sec += (time_t)(ms / 1000);
+	ts.tv_nsec += (long)(ms % 1000) * 1000000L;
+	if (ts.tv_nsec >= 1000000000L) {
+		ts.tv_sec++;
+		ts.tv_nsec -= 1000000000L;
+	}
+	return ts;
+}

@@ -6,12 +6,9 @@
  * for [ENV] to the environment.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <openssl/conf.h>
 #include <openssl/err.h>
@@ -82,13 +79,13 @@ conf_add(struct conf *conf, const char *section, const char *key, int line)
 }
 
 static int
-conf_section_matches(const char *pattern, const char *section)
+conf_matches(const char *pattern, const char *name)
 {
 	size_t len = strlen(pattern);
 
 	if (len > 0 && pattern[len - 1] == '*')
-		return strncmp(pattern, section, len - 1) == 0;
-	return strcmp(pattern, section) == 0;
+		return strncmp(pattern, name, len - 1) == 0;
+	return strcmp(pattern, name) == 0;
 }
 
 /* key NULL: is the section allowed at all? */
@@ -96,8 +93,8 @@ static int
 conf_allowed(const struct conf_reader *r, const char *section, const char *key)
 {
 	for (size_t i = 0; i < r->n_keys; i++)
-		if (conf_section_matches(r->keys[i].section, section) &&
-		    (key == NULL || strcmp(r->keys[i].key, key) == 0))
+		if (conf_matches(r->keys[i].section, section) &&
+		    (key == NULL || conf_matches(r->keys[i].key, key)))
 			return 1;
 	return 0;
 }
@@ -378,80 +375,6 @@ out:
 	return rc;
 }
 
-/* Whoever may change the file is in command of the program that reads it. */
-static int
-conf_check_file(int fd, const char *path, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return err_sys(err, FAIL_UNAVAILABLE, "%s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, FAIL_DENIED, "%s: not a regular file", path);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return err_set(err, FAIL_DENIED, "%s: owned by uid %ld, neither root nor this user",
-		    path, (long)st.st_uid);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return err_set(err, FAIL_DENIED, "%s: writable by group or others (mode %04o)",
-		    path, (unsigned)st.st_mode & 07777u);
-	if (st.st_size > CONF_MAX)
-		return err_set(err, FAIL_INVALID, "%s: larger than %d octets", path, CONF_MAX);
-	return 0;
-}
-
-static int
-conf_open(const char *path, int *fd, struct err *err)
-{
-	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
-	*fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (*fd >= 0)
-		return 0;
-	switch (errno) {
-	case ENOENT:
-	case ENOTDIR:
-		return err_sys(err, FAIL_NOT_FOUND, "%s", path);
-	case ELOOP:
-		return err_set(err, FAIL_DENIED, "%s: a symbolic link", path);
-	case EACCES:
-	case EPERM:
-		return err_sys(err, FAIL_DENIED, "%s", path);
-	}
-	return err_sys(err, FAIL_UNAVAILABLE, "%s", path);
-}
-
-int
-conf_load(const char *path, const struct conf_key *keys, size_t n_keys, struct conf **out,
-    struct err *err)
-{
-	struct buf text = { 0 };
-	int fd = -1, rc = -1;
-	ssize_t n;
-
-	if (conf_open(path, &fd, err) != 0)
-		return -1;
-	if (conf_check_file(fd, path, err) != 0)
-		goto out;
-	/* One octet more than allowed shows a file that grew meanwhile. */
-	buf_reserve(&text, CONF_MAX + 1);
-	while (text.len <= CONF_MAX) {
-		n = read(fd, text.data + text.len, CONF_MAX + 1 - text.len);
-		if (n == 0)
-			break;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err_sys(err, FAIL_UNAVAILABLE, "%s", path);
-			goto out;
-		}
-		text.len += (size_t)n;
-	}
-	rc = conf_parse(path, buf_text(&text), text.len, keys, n_keys, out, err);
-out:
-	close(fd);
-	buf_free(&text);
-	return rc;
-}
-
 void
 conf_free(struct conf *conf)
 {
@@ -483,6 +406,19 @@ conf_section(const struct conf *conf, const char *begin, size_t i)
 
 		if (e->key == NULL && strncmp(e->section, begin, strlen(begin)) == 0 && i-- == 0)
 			return e->section;
+	}
+	return NULL;
+}
+
+const char *
+conf_key_name(const struct conf *conf, const char *section, const char *begin, size_t i)
+{
+	for (size_t at = 0; at < conf->n; at++) {
+		const struct conf_entry *e = &conf->entries[at];
+
+		if (e->key != NULL && strcmp(e->section, section) == 0 &&
+		    strncmp(e->key, begin, strlen(begin)) == 0 && i-- == 0)
+			return e->key;
 	}
 	return NULL;
 }

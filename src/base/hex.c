@@ -1,5 +1,5 @@
 /*
- * Hexadecimal, base64 (RFC 4648 section 4) and PEM armour (RFC 7468). Readers are strict: what
+ * Hexadecimal, base64 (RFC 4648 sections 4, 5) and PEM armour (RFC 7468). Readers are strict: what
  * they accept has one meaning.
  */
 #include <string.h>
@@ -12,6 +12,8 @@
 
 static const char base64_alphabet[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64url_alphabet[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void
 hex_encode(const uint8_t *in, size_t len, char *out)
@@ -127,24 +129,31 @@ refuse:
 	return -1;
 }
 
+/* The first of left octets (up to three) as four characters of an alphabet. */
+static void
+base64_group(const char *alphabet, const uint8_t *in, size_t left, char group[4])
+{
+	uint32_t bits = (uint32_t)in[0] << 16;
+
+	if (left > 1)
+		bits |= (uint32_t)in[1] << 8;
+	if (left > 2)
+		bits |= in[2];
+	group[0] = alphabet[bits >> 18];
+	group[1] = alphabet[bits >> 12 & 63];
+	group[2] = left > 1 ? alphabet[bits >> 6 & 63] : '=';
+	group[3] = left > 2 ? alphabet[bits & 63] : '=';
+}
+
 void
 base64_encode(const uint8_t *in, size_t len, size_t width, struct buf *out)
 {
 	size_t column = 0;
 
 	for (size_t i = 0; i < len; i += 3) {
-		size_t left = len - i;
-		uint32_t bits = (uint32_t)in[i] << 16;
 		char group[4];
 
-		if (left > 1)
-			bits |= (uint32_t)in[i + 1] << 8;
-		if (left > 2)
-			bits |= in[i + 2];
-		group[0] = base64_alphabet[bits >> 18];
-		group[1] = base64_alphabet[bits >> 12 & 63];
-		group[2] = left > 1 ? base64_alphabet[bits >> 6 & 63] : '=';
-		group[3] = left > 2 ? base64_alphabet[bits & 63] : '=';
+		base64_group(base64_alphabet, in + i, len - i, group);
 		for (size_t k = 0; k < sizeof(group); k++) {
 			buf_add_u8(out, (uint8_t)group[k]);
 			if (width > 0 && ++column == width) {
@@ -155,6 +164,18 @@ base64_encode(const uint8_t *in, size_t len, size_t width, struct buf *out)
 	}
 	if (column > 0)
 		buf_add_u8(out, '\n');
+}
+
+void
+base64url_encode(const uint8_t *in, size_t len, struct buf *out)
+{
+	for (size_t i = 0; i < len; i += 3) {
+		size_t left = len - i;
+		char group[4];
+
+		base64_group(base64url_alphabet, in + i, left, group);
+		buf_add(out, group, left < 3 ? left + 1 : 4);
+	}
 }
 
 void
@@ -196,4 +217,23 @@ utf8_len(const uint8_t *p, size_t len)
 		return rows[i].octets;
 	}
 	return 0;
+}
+
+int
+utf8_control(const uint8_t *p)
+{
+	return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
+}
+
+int
+utf8_plain(const void *text, size_t len)
+{
+	const uint8_t *p = text;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = utf8_len(p + i, len - i);
+		if (n == 0 || utf8_control(p + i))
+			return 0;
+	}
+	return 1;
 }

@@ -442,6 +442,31 @@ test_load(void)
 	free(fifo);
 }
 
+/* Keys with a common beginning, in the file's order. */
+static void
+test_key_names(void)
+{
+	static const struct conf_key named[] = { { "a *", "end_*" }, { "a *", "plain" } };
+	static const char text[] = "[a x]\nend_2 = b\nplain = c\nend_1 = d\n[a y]\nend_ = e\n";
+	static const char *const bad[] = { "[a x]\nend = 1\n", "[a x]\nplainer = 1\n",
+		"[a x]\nend_1 = 1\nend_1 = 2\n" };
+	struct conf *conf = NULL;
+	struct err err;
+
+	CHECK(conf_parse("t", text, strlen(text), named, ARRAY_LEN(named), &conf, &err) == 0);
+	CHECK_STR(conf_key_name(conf, "a x", "end_", 0), "end_2");
+	CHECK_STR(conf_key_name(conf, "a x", "end_", 1), "end_1");
+	CHECK(conf_key_name(conf, "a x", "end_", 2) == NULL);
+	CHECK_STR(conf_key_name(conf, "a x", "", 1), "plain");
+	CHECK_STR(conf_key_name(conf, "a y", "end_", 0), "end_");
+	CHECK(conf_key_name(conf, "a z", "", 0) == NULL);
+	CHECK_STR(conf_get(conf, "a x", "end_1"), "d");
+	conf_free(conf);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
+		CHECK_ROW(bad[i], conf_parse("t", bad[i], strlen(bad[i]), named, ARRAY_LEN(named),
+				      &conf, &err) == -1);
+}
+
 static const struct test_case cases[] = {
 	{ "accepted", test_good },
 	{ "empty", test_empty },
@@ -451,6 +476,7 @@ static const struct test_case cases[] = {
 	{ "duration", test_duration },
 	{ "boolean", test_bool },
 	{ "file", test_load },
+	{ "key names", test_key_names },
 };
 
 TEST_MAIN("conf", cases)

@@ -177,6 +177,34 @@ test_base64_encode(void)
 	}
 }
 
+/* RFC 4648 10 without padding, and the two characters that differ. */
+static void
+test_base64url(void)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "", "" },
+		{ "f", "Zg" },
+		{ "fo", "Zm8" },
+		{ "foo", "Zm9v" },
+		{ "foob", "Zm9vYg" },
+		{ "fooba", "Zm9vYmE" },
+		{ "foobar", "Zm9vYmFy" },
+		{ "\xfb\xff\xbf", "-_-_" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct buf b = { 0 };
+
+		buf_add_str(&b, "kept");
+		base64url_encode((const uint8_t *)rows[i].text, strlen(rows[i].text), &b);
+		CHECK(strncmp(buf_text(&b), "kept", 4) == 0);
+		CHECK_STR(buf_text(&b) + 4, rows[i].want);
+		buf_free(&b);
+	}
+}
+
 /* Every octet value at every place of a group. */
 static void
 test_base64_round(void)
@@ -255,6 +283,32 @@ test_utf8(void)
 	}
 }
 
+static void
+test_utf8_plain(void)
+{
+	static const struct {
+		const char *text;
+		int want;
+	} rows[] = {
+		{ "", 1 },
+		{ "M\xc3\xbcller ~", 1 },
+		{ "\xc2\xa0", 1 },
+		{ "\xf4\x8f\xbf\xbf", 1 },
+		{ "\x1f", 0 },
+		{ "a\n", 0 },
+		{ "\x7f", 0 },
+		{ "\xc2\x80", 0 },
+		{ "\xc2\x9f", 0 },
+		{ "a\xff", 0 },
+		{ "a\xc3", 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_ROW(
+		    rows[i].text, utf8_plain(rows[i].text, strlen(rows[i].text)) == rows[i].want);
+	CHECK(utf8_plain("a\0b", 3) == 0);
+}
+
 static const struct test_case cases[] = {
 	{ "hex read", test_hex_decode },
 	{ "hex write", test_hex_encode },
@@ -263,7 +317,9 @@ static const struct test_case cases[] = {
 	{ "base64 write", test_base64_encode },
 	{ "base64 round", test_base64_round },
 	{ "pem", test_pem },
+	{ "base64url", test_base64url },
 	{ "utf-8", test_utf8 },
+	{ "utf-8 without control characters", test_utf8_plain },
 };
 
 TEST_MAIN("hex", cases)

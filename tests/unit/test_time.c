@@ -199,7 +199,12 @@ test_time_text(void)
 	}
 }
 
-/* One second of every day from 1950 to 9999 against the C library, whatever TZ says. */
+/* The calendar begins anew every 400 years: all days of that many, then some of the rest. */
+#define TIME_ALL_DAYS 13569465600 /* 2400-01-01 */
+#define TIME_STEP_DAYS 31
+
+/* One second of every day from 1950 to 2399, and of some up to 9999, against the C library,
+ * whatever TZ says. */
 static void
 test_time_days(void)
 {
@@ -207,7 +212,8 @@ test_time_days(void)
 
 	setenv("TZ", "Pacific/Auckland", 1);
 	tzset();
-	for (time_t t = -631152000; t <= TIME_NO_EXPIRY; t += 86400 + 1) {
+	for (time_t t = -631152000; t <= TIME_NO_EXPIRY;
+	     t += (t < TIME_ALL_DAYS ? 1 : TIME_STEP_DAYS) * 86400 + 1) {
 		char ours[TIME_TEXT_LEN], theirs[TIME_TEXT_LEN];
 		struct tm tm;
 		time_t back = 0;
@@ -220,7 +226,7 @@ test_time_days(void)
 		days++;
 	}
 	CHECK(wrong == 0);
-	CHECK(days > 2900000);
+	CHECK(days > 250000);
 }
 
 static const struct test_case cases[] = {
