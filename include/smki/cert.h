@@ -10,7 +10,6 @@
 #include "smki/types.h"
 
 #define CERT_DER_MAX 4096
-#define URI_MAX 512 /* with NUL */
 
 /* What of the CA goes into what it issues. Spans are borrowed from the CA's certificate. */
 struct issuer {

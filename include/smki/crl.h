@@ -12,9 +12,9 @@
 /* Largest encoded entry: serial 22, date 17, two extensions, headers. */
 #define CRL_ENTRY_MAX 128
 /* Largest head (tag to the first entry) and tail (after the last entry to the end of tbs), when
- * the issuer has at most 900 octets and its key identifier 20. */
+ * the issuer has at most 900 octets, its key identifier 20 and each URI 511. */
 #define CRL_HEAD_MAX 1024
-#define CRL_TAIL_MAX 256
+#define CRL_TAIL_MAX 1536
 
 struct crl_entry {
 	struct serial serial;
@@ -29,10 +29,18 @@ struct crl_params {
 	enum ec_curve curve;
 	int64_t number; /* CRLNumber, > 0 */
 	time_t this_update, next_update;
+	/* A delta (RFC 5280 5.2.4): number of its base; 0 = a complete list. */
+	int64_t base;
+	/* Where deltas are (5.2.6); never in a delta. NULL = not told. */
+	const char *freshest;
+	/* Of the certificates with this URI as their distribution point only (5.2.5). NULL = of all. */
+	const char *shard;
 };
 
 /* Append one entry to out; returns its length. removeFromCRL is a bug here: no delta CRL. */
 size_t crl_entry_put(struct buf *out, const struct crl_entry *entry);
+/* The same for a delta, where an entry may be removeFromCRL; its date is that of the removal. */
+size_t crl_delta_entry_put(struct buf *out, const struct crl_entry *entry);
 
 /*
  * The octets before the first entry: for the whole object of which the entries take entries_len

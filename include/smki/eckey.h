@@ -50,6 +50,12 @@ int ec_verify(const struct ec_pub *pub, const uint8_t *digest, size_t digest_len
 /* r||s (each ec_field_len) to ECDSA-Sig-Value with minimal INTEGERs, appended to out. */
 void ec_sig_put(struct buf *out, enum ec_curve curve, const uint8_t *rs);
 
+/* Contents octets of identifiers: id-ecPublicKey, the namedCurve (RFC 5480 2.1.1), ecdsa-with-SHA256
+ * or -SHA384 (RFC 5758 3.2). */
+struct span ec_key_oid(void);
+struct span ec_curve_oid(enum ec_curve curve);
+struct span ec_sig_oid(enum ec_curve curve);
+
 /* AlgorithmIdentifier ecdsa-with-SHA256 or -SHA384, parameters absent (RFC 5758 3.2). */
 void ec_sig_alg_put(struct buf *b, enum ec_curve curve);
 /* Read an AlgorithmIdentifier; it must be exactly the one ec_sig_alg_put writes for curve. */

@@ -7,13 +7,19 @@
 #include "smki/profile.h"
 
 /* Append a certs-only CMS SignedData: version 1, no digests, id-data without content, these
- * certificates in this order, no signers (RFC 5652 5.1, RFC 7030 4.1.3). */
+ * certificates in this order, no signers (RFC 5652 5.1, RFC 7030 4.1.3). n > 0. */
 void est_certs_only(const struct span *certs, size_t n, struct buf *out);
 
-/* Append CsrAttrs (RFC 8951 3.5) of what a request for this profile must hold: id-ecPublicKey with
- * the curve, the signature algorithm, and extensionRequest with keyUsage (when the profile leaves
- * no choice) and subjectAltName's OID wanted by way of RFC 9908's template where the profile is a
- * device's. One curve: its own; two: P-256's first. */
+/*
+ * Append CsrAttrs (RFC 8951 3.5) of what a request for this profile must hold, in this order:
+ *  Attribute id-ecPublicKey { the curves of the profile }; of two, P-384 stands first, as DER
+ *   sorts a SET OF (X.690 11.6);
+ *  Attribute extensionRequest { Extensions }, the one extension keyUsage, critical, with the value
+ *   to be used (RFC 9908 3.2); absent when the profile leaves a choice of usages;
+ *  the signature algorithm for each curve: ecdsa-with-SHA256 for P-256, ecdsa-with-SHA384 for
+ *   P-384, in this order.
+ * subjectAltName is not among them: no value of it is right for two devices.
+ */
 void est_csrattrs(const struct profile *profile, struct buf *out);
 
 #endif

@@ -43,5 +43,8 @@ void ext_key_usage_text(unsigned bits, char out[EXT_USAGE_TEXT_LEN]);
  */
 int ext_hardware_get(struct span value, struct span *hw_type, struct span *serial) MUST_USE;
 void ext_hardware_put(struct buf *b, struct span hw_type, struct span serial);
+/* The one HardwareModuleName among the GeneralNames, whatever others stand beside it; -1 when there
+ * is none, a second or a malformed one, or this is no list of names. */
+int ext_hardware_find(struct span value, struct span *hw_type, struct span *serial) MUST_USE;
 
 #endif

@@ -63,9 +63,10 @@ struct profile {
 	size_t n_policies;
 	struct profile_oid policies[PROFILE_LIST_MAX];
 	bool policies_critical;
-	bool ca;       /* basicConstraints cA TRUE, critical */
-	long path_len; /* -1 = absent */
-	bool cdp;      /* CRL distribution point */
+	bool ca;	/* basicConstraints cA TRUE, critical */
+	long path_len;	/* -1 = absent */
+	bool cdp;	/* CRL distribution point */
+	bool cdp_shard; /* ... that of the certificate's shard; kinds device and organisation */
 	bool aia_ocsp, aia_ca;
 	bool ocsp_nocheck;
 	size_t n_hw_arcs; /* hwType must lie strictly under one of these */

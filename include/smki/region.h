@@ -38,9 +38,22 @@ struct regions {
  * in decimal degrees, default = yes (exactly one region). A country in two regions, a URL without
  * scheme and host, a position off the globe, a bad name: FAIL_INVALID "regions.cnf: [region X]
  * ...". *out is the caller's, for free().
+ * A URL is SCHEME://HOST[:PORT][/...] of RFC 3986, HOST a DNS name, an IPv4 address or an IPv6
+ * address in brackets, without user information.
  */
 int regions_parse(const char *text, size_t len, struct regions **out, struct err *err) MUST_USE;
 const struct region *regions_get(const struct regions *regions, const char *name);
+
+/* 1 when country is two capital letters: an ISO 3166-1 alpha-2 code by its form. */
+int region_country_ok(const char *country);
+/* 1 when a position is on the globe: -90..90 and -180..180 degrees, given in millionths. */
+int region_position_ok(int32_t latitude, int32_t longitude);
+/* "LAT,LONG" in decimal degrees of at most six decimals, blanks allowed around each, to millionths
+ * (latitude first). FAIL_INVALID "position: ...". */
+int region_position_parse(const char *text, int32_t position[2], struct err *err) MUST_USE;
+/* The reverse, always with six decimals: "52.370000,4.900000". */
+#define REGION_POSITION_LEN 24
+void region_position_text(int32_t latitude, int32_t longitude, char out[REGION_POSITION_LEN]);
 
 enum region_why {
 	REGION_REGISTERED = 1,

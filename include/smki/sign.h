@@ -20,9 +20,13 @@ struct signer {
 };
 
 /*
- * Sign a digest, verify the result and append the ECDSA-Sig-Value to sig. A signature that does
- * not verify is FAIL_UNAVAILABLE "token: signature does not verify"; sig is then unchanged.
+ * Sign a digest, verify the result and write r||s to out (twice ec_field_len octets, the rest 0).
+ * A signature that does not verify is FAIL_UNAVAILABLE "token: signature does not verify"; out is
+ * then unchanged.
  */
+int sign_raw(const struct signer *signer, const uint8_t *digest, size_t len, uint8_t out[EC_RS_MAX],
+    struct err *err) MUST_USE;
+/* As sign_raw, the result appended to sig as an ECDSA-Sig-Value. */
 int sign_digest(const struct signer *signer, const uint8_t *digest, size_t len, struct buf *sig,
     struct err *err) MUST_USE;
 

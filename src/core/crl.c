@@ -3,21 +3,27 @@
  * of any length is streamed; a short one is built in memory. It must not keep entries or decide
  * what is listed.
  */
+#include <string.h>
+
 #include "smki/crl.h"
 #include "smki/mem.h"
 
 static const uint8_t oid_aki[] = { 0x55, 0x1d, 0x23 };	      /* 2.5.29.35 */
 static const uint8_t oid_number[] = { 0x55, 0x1d, 0x14 };     /* 2.5.29.20 */
+static const uint8_t oid_delta[] = { 0x55, 0x1d, 0x1b };      /* 2.5.29.27 */
+static const uint8_t oid_idp[] = { 0x55, 0x1d, 0x1c };	      /* 2.5.29.28 */
+static const uint8_t oid_freshest[] = { 0x55, 0x1d, 0x2e };   /* 2.5.29.46 */
 static const uint8_t oid_reason[] = { 0x55, 0x1d, 0x15 };     /* 2.5.29.21 */
 static const uint8_t oid_invalidity[] = { 0x55, 0x1d, 0x18 }; /* 2.5.29.24 */
 
-/* Extension with critical left out: none of a CRL's own here is critical. */
 static size_t
-crl_ext_open(struct buf *out, const uint8_t oid[3], size_t *value)
+crl_ext_open(struct buf *out, const uint8_t oid[3], bool critical, size_t *value)
 {
 	size_t ext = der_open(out, DER_SEQUENCE);
 
 	der_put(out, DER_OID, oid, 3);
+	if (critical)
+		der_put_bool(out, true);
 	*value = der_open(out, DER_OCTET_STRING);
 	return ext;
 }
@@ -32,22 +38,28 @@ crl_ext_close(struct buf *out, size_t ext, size_t value)
 size_t
 crl_entry_put(struct buf *out, const struct crl_entry *entry)
 {
-	size_t start = out->len, seq, exts, ext, value;
-
 	/* removeFromCRL stands in delta CRLs only (5.3.1). */
 	require(entry->reason != REASON_REMOVE_FROM_CRL);
+	return crl_delta_entry_put(out, entry);
+}
+
+size_t
+crl_delta_entry_put(struct buf *out, const struct crl_entry *entry)
+{
+	size_t start = out->len, seq, exts, ext, value;
+
 	seq = der_open(out, DER_SEQUENCE);
 	der_put_serial(out, &entry->serial);
 	der_put_time(out, entry->revoked_at);
 	if (entry->reason != REASON_UNSPECIFIED || entry->invalid_since != 0) {
 		exts = der_open(out, DER_SEQUENCE);
 		if (entry->reason != REASON_UNSPECIFIED) {
-			ext = crl_ext_open(out, oid_reason, &value);
+			ext = crl_ext_open(out, oid_reason, false, &value);
 			der_put_small(out, DER_ENUMERATED, entry->reason);
 			crl_ext_close(out, ext, value);
 		}
 		if (entry->invalid_since != 0) {
-			ext = crl_ext_open(out, oid_invalidity, &value);
+			ext = crl_ext_open(out, oid_invalidity, false, &value);
 			der_put_gentime(out, entry->invalid_since);
 			crl_ext_close(out, ext, value);
 		}
@@ -112,6 +124,46 @@ crl_head_put(struct buf *out, const struct crl_params *params, uint64_t entries_
 	buf_free(&close);
 }
 
+/* DistributionPointName of one URI, with the tag that both its users give it (4.2.1.13, 5.2.5). */
+static void
+crl_point_put(struct buf *out, const char *uri)
+{
+	size_t seq = der_open(out, DER_SEQUENCE), name = der_open(out, DER_CONTEXT(0)),
+	       full = der_open(out, DER_CONTEXT(0));
+
+	der_put(out, DER_CONTEXT_PRIM(6), uri, strlen(uri));
+	der_close(out, full);
+	der_close(out, name);
+	der_close(out, seq);
+}
+
+/* What makes a list a delta, or one of a part, and where its deltas are. */
+static void
+crl_scope_put(struct buf *out, const struct crl_params *params)
+{
+	size_t ext, value, points;
+
+	if (params->base != 0) {
+		require(params->base > 0 && params->base < params->number);
+		ext = crl_ext_open(out, oid_delta, true, &value);
+		der_put_small(out, DER_INTEGER, (unsigned long)params->base);
+		crl_ext_close(out, ext, value);
+	}
+	if (params->shard != NULL) {
+		ext = crl_ext_open(out, oid_idp, true, &value);
+		crl_point_put(out, params->shard);
+		crl_ext_close(out, ext, value);
+	}
+	if (params->freshest != NULL) {
+		require(params->base == 0); /* 5.2.6 */
+		ext = crl_ext_open(out, oid_freshest, false, &value);
+		points = der_open(out, DER_SEQUENCE);
+		crl_point_put(out, params->freshest);
+		der_close(out, points);
+		crl_ext_close(out, ext, value);
+	}
+}
+
 void
 crl_tail_put(struct buf *out, const struct crl_params *params)
 {
@@ -121,15 +173,16 @@ crl_tail_put(struct buf *out, const struct crl_params *params)
 	context = der_open(out, DER_CONTEXT(0));
 	exts = der_open(out, DER_SEQUENCE);
 
-	ext = crl_ext_open(out, oid_aki, &value);
+	ext = crl_ext_open(out, oid_aki, false, &value);
 	aki = der_open(out, DER_SEQUENCE);
 	der_put_span(out, DER_CONTEXT_PRIM(0), params->ski);
 	der_close(out, aki);
 	crl_ext_close(out, ext, value);
 
-	ext = crl_ext_open(out, oid_number, &value);
+	ext = crl_ext_open(out, oid_number, false, &value);
 	der_put_small(out, DER_INTEGER, (unsigned long)params->number);
 	crl_ext_close(out, ext, value);
+	crl_scope_put(out, params);
 
 	der_close(out, exts);
 	der_close(out, context);

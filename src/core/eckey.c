@@ -99,6 +99,28 @@ ec_curve_str(enum ec_curve curve)
 	return ec_info_get(curve)->name;
 }
 
+struct span
+ec_key_oid(void)
+{
+	return (struct span){ ec_oid_public_key, sizeof(ec_oid_public_key) };
+}
+
+struct span
+ec_curve_oid(enum ec_curve curve)
+{
+	const struct ec_info *info = ec_info_get(curve);
+
+	return (struct span){ info->oid, info->oid_len };
+}
+
+struct span
+ec_sig_oid(enum ec_curve curve)
+{
+	const struct ec_info *info = ec_info_get(curve);
+
+	return (struct span){ info->sig_oid, sizeof(info->sig_oid) };
+}
+
 static void
 ec_slot_clear(struct ec_slot *slot)
 {

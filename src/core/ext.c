@@ -108,25 +108,63 @@ ext_key_usage_text(unsigned bits, char out[EXT_USAGE_TEXT_LEN])
 		}
 }
 
-int
-ext_hardware_get(struct span value, struct span *hw_type, struct span *serial)
+/* The contents of one otherName: 1 a HardwareModuleName, 0 another kind, -1 malformed. */
+static int
+ext_hardware_name(struct der other, struct span *hw_type, struct span *serial)
 {
-	struct der d = der_from(value.p, value.len), names, other, inner, module, octets;
-	struct span oid, type;
 	const struct span want = { ext_on_hardware, sizeof(ext_on_hardware) };
+	struct der inner, module, octets;
+	struct span oid, type;
 
-	if (der_get(&d, DER_SEQUENCE, &names) != 0 || !der_end(&d) ||
-	    der_get(&names, DER_CONTEXT(0), &other) != 0 || !der_end(&names))
+	if (der_get_oid(&other, &oid) != 0)
 		return -1;
-	if (der_get_oid(&other, &oid) != 0 || !span_eq(oid, want) ||
-	    der_get(&other, DER_CONTEXT(0), &inner) != 0 || !der_end(&other))
-		return -1;
-	if (der_get(&inner, DER_SEQUENCE, &module) != 0 || !der_end(&inner) ||
+	if (!span_eq(oid, want))
+		return 0;
+	if (der_get(&other, DER_CONTEXT(0), &inner) != 0 || !der_end(&other) ||
+	    der_get(&inner, DER_SEQUENCE, &module) != 0 || !der_end(&inner) ||
 	    der_get_oid(&module, &type) != 0 || der_get(&module, DER_OCTET_STRING, &octets) != 0 ||
 	    !der_end(&module))
 		return -1;
 	*hw_type = type;
 	*serial = der_span(&octets);
+	return 1;
+}
+
+int
+ext_hardware_get(struct span value, struct span *hw_type, struct span *serial)
+{
+	struct der d = der_from(value.p, value.len), names, other;
+
+	if (der_get(&d, DER_SEQUENCE, &names) != 0 || !der_end(&d) ||
+	    der_get(&names, DER_CONTEXT(0), &other) != 0 || !der_end(&names))
+		return -1;
+	return ext_hardware_name(other, hw_type, serial) == 1 ? 0 : -1;
+}
+
+int
+ext_hardware_find(struct span value, struct span *hw_type, struct span *serial)
+{
+	struct der d = der_from(value.p, value.len), names, name;
+	struct span type = { NULL, 0 }, octets = { NULL, 0 };
+	int found = 0, one;
+	uint8_t tag;
+
+	if (der_get(&d, DER_SEQUENCE, &names) != 0 || !der_end(&d))
+		return -1;
+	while (!der_end(&names)) {
+		/* Every GeneralName has a context-specific tag (RFC 5280 4.2.1.6). */
+		if (der_get_any(&names, &tag, &name, NULL) != 0 || (tag & 0xc0) != 0x80)
+			return -1;
+		if (tag != DER_CONTEXT(0))
+			continue;
+		one = ext_hardware_name(name, &type, &octets);
+		if (one < 0 || (found += one) > 1)
+			return -1;
+	}
+	if (found != 1)
+		return -1;
+	*hw_type = type;
+	*serial = octets;
 	return 0;
 }
 

@@ -1,5 +1,5 @@
 /*
- * What profile_grant.c and profile_service.c share. Private to core.
+ * What profile_grant.c, profile_service.c and profile_device.c share. Private to core.
  */
 #ifndef CORE_GRANT_H
 #define CORE_GRANT_H
@@ -18,5 +18,11 @@ void grant_subject_empty(struct grant *g);
 /* SAN and holder of a server; n > 0. FAIL_INVALID naming object when the SAN is too large. */
 int grant_server_names(const char *object, const struct host *hosts, size_t n, struct grant *g,
     struct err *err) MUST_USE;
+/* keyUsage of an end entity, and what its key is then for. */
+void grant_end_entity(unsigned bits, struct grant *g);
+/* SAN and holder of a device (RFC 4108 5, GBCS 12): hwType (contents octets) under an arc of the
+ * profile, serial of 8 octets beginning with one of its OUIs. FAIL_INVALID naming object. */
+int grant_module(const struct profile *profile, const char *object, struct span hw_type,
+    struct span serial, struct grant *g, struct err *err) MUST_USE;
 
 #endif

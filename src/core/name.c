@@ -12,24 +12,6 @@
 
 static const uint8_t name_arc[] = { 0x55, 0x04 }; /* 2.5.4 */
 
-/* Control characters of C0, DEL and C1. */
-static int
-name_control(const uint8_t *p)
-{
-	return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
-}
-
-static int
-name_is_utf8(struct span text)
-{
-	for (size_t i = 0, n; i < text.len; i += n) {
-		n = utf8_len(text.p + i, text.len - i);
-		if (n == 0 || name_control(text.p + i))
-			return 0;
-	}
-	return 1;
-}
-
 static int
 name_is_printable(struct span text)
 {
@@ -50,7 +32,7 @@ name_string_tag(struct span text)
 		return 0;
 	if (name_is_printable(text))
 		return DER_PRINTABLE;
-	return name_is_utf8(text) ? DER_UTF8 : 0;
+	return utf8_plain(text.p, text.len) ? DER_UTF8 : 0;
 }
 
 int
@@ -90,7 +72,7 @@ name_get(struct name_cursor *c, struct name_attr *out)
 		return -1;
 	attr.value = der_span(&value);
 	if ((attr.tag == DER_PRINTABLE && !name_is_printable(attr.value)) ||
-	    (attr.tag == DER_UTF8 && !name_is_utf8(attr.value)))
+	    (attr.tag == DER_UTF8 && !utf8_plain(attr.value.p, attr.value.len)))
 		return -1;
 	*c = next;
 	*out = attr;
@@ -167,7 +149,7 @@ name_out_string(struct name_out *out, struct span s)
 			   (s.p[i] == '#' && i == 0);
 
 		n = utf8_len(s.p + i, s.len - i);
-		if (n == 0 || name_control(s.p + i)) {
+		if (n == 0 || utf8_control(s.p + i)) {
 			n = 1;
 			snprintf(esc, sizeof(esc), "\\%02X", s.p[i]);
 			name_out_add(out, esc, 3);

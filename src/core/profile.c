@@ -1,23 +1,21 @@
 /*
- * Certificate profiles: reading a profile file's text and refusing one that contradicts itself or
- * a clause. It reads no file (the caller has the text) and sees no request; profile_grant.c does.
+ * Certificate profiles: reading a profile file's text, value by value; profile_rules.c says which
+ * values contradict each other. It reads no file (the caller has the text) and sees no request;
+ * profile_grant.c does.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "profile_rules.h"
 #include "smki/conf.h"
-#include "smki/ext.h"
 #include "smki/mem.h"
 #include "smki/name.h"
-#include "smki/profile.h"
 
 /* One item of a comma-separated list, with NUL. */
 #define PROFILE_ITEM_LEN OID_TEXT_LEN
 #define PROFILE_MINUTE 60L
 /* 60 years: fits a 32-bit long. */
 #define PROFILE_VALIDITY_MAX (60L * 365 * 86400)
-/* A certificate whose revocation nobody checks must be short-lived (RFC 6960 4.2.2.2.1). */
-#define PROFILE_NOCHECK_MAX (92L * 86400)
 
 #define PROFILE_SECTION "profile"
 
@@ -40,6 +38,9 @@ static const struct conf_key profile_keys[] = {
 	{ "profile", "hw_type_arcs" },
 	{ "profile", "eui64_ouis" },
 	{ "profile", "role_codes" },
+	{ "profile", "enrol" },
+	{ "profile", "server_keygen" },
+	{ "profile", "scopes" },
 	{ "subject", "C" },
 	{ "subject", "O" },
 	{ "subject", "OU" },
@@ -73,9 +74,6 @@ struct profile_word {
 	const char *word;
 	const char *oid;
 };
-
-#define PROFILE_SERVER_AUTH "1.3.6.1.5.5.7.3.1"
-#define PROFILE_OCSP_SIGNING "1.3.6.1.5.5.7.3.9"
 
 static const struct profile_word profile_purposes[] = {
 	{ "serverAuth", PROFILE_SERVER_AUTH },
@@ -149,15 +147,6 @@ profile_oid_set(const char *text, struct profile_oid *out)
 		return -1;
 	*out = oid;
 	return 0;
-}
-
-static bool
-profile_has_oid(const struct profile_oid *list, size_t n, const char *text)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(list[i].text, text) == 0)
-			return true;
-	return false;
 }
 
 /* A list of OIDs, or of words for them. An absent key is an empty list. */
@@ -297,6 +286,53 @@ profile_read_ouis(struct profile *p, const struct conf *conf, struct err *err)
 	return 0;
 }
 
+/* 1 when the list, one space between its tokens, holds this one. */
+static int
+profile_has_scope(const char *list, const char *scope, size_t len)
+{
+	for (const char *at = list; *at != '\0'; at += strspn(at, " ")) {
+		size_t n = strcspn(at, " ");
+
+		if (n == len && memcmp(at, scope, len) == 0)
+			return 1;
+		at += n;
+	}
+	return 0;
+}
+
+/* Scope-tokens of RFC 6749 3.3, blanks between them. */
+static int
+profile_read_scopes(struct profile *p, const struct conf *conf, struct err *err)
+{
+	static const char key[] = "scopes";
+	const char *value = conf_get(conf, PROFILE_SECTION, key);
+	size_t used = 0;
+
+	if (value == NULL)
+		return 0;
+	for (const char *at = value + strspn(value, " \t"); *at != '\0'; at += strspn(at, " \t")) {
+		size_t len = strcspn(at, " \t");
+
+		for (size_t i = 0; i < len; i++)
+			if (at[i] < 0x21 || at[i] > 0x7e || at[i] == '"' || at[i] == '\\')
+				return profile_refuse(
+				    p, key, value, "RFC 6749 3.3: not a scope-token", err);
+		if (profile_has_scope(p->scopes, at, len))
+			return profile_refuse(p, key, value, "a scope-token is given twice", err);
+		if (used + (used > 0) + len >= sizeof(p->scopes))
+			return profile_refuse(p, key, value, "longer than 255 octets", err);
+		if (used > 0)
+			p->scopes[used++] = ' ';
+		memcpy(p->scopes + used, at, len);
+		used += len;
+		p->scopes[used] = '\0';
+		at += len;
+	}
+	if (used == 0)
+		return profile_refuse(p, key, value, "RFC 6749 3.3: no scope-token", err);
+	return 0;
+}
+
 /* "none", "ca" or "ca, pathlen:N". */
 static int
 profile_read_constraints(struct profile *p, const struct conf *conf, struct err *err)
@@ -342,6 +378,11 @@ profile_read_pointers(struct profile *p, const struct conf *conf, struct err *er
 	if (got < 0)
 		return profile_refuse(
 		    p, "authority_information", value, "an item is empty or too long", err);
+	value = conf_get(conf, PROFILE_SECTION, "crl_distribution_point");
+	if (value != NULL && strcmp(value, "shard") == 0) {
+		p->cdp = p->cdp_shard = true;
+		return 0;
+	}
 	return conf_bool(conf, PROFILE_SECTION, "crl_distribution_point", false, &p->cdp, err);
 }
 
@@ -424,7 +465,9 @@ profile_read_scalars(struct profile *p, const struct conf *conf, struct err *err
 		err) != 0 ||
 	    conf_bool(conf, PROFILE_SECTION, "policies_critical", false, &p->policies_critical,
 		err) != 0 ||
-	    conf_bool(conf, PROFILE_SECTION, "ocsp_nocheck", false, &p->ocsp_nocheck, err) != 0)
+	    conf_bool(conf, PROFILE_SECTION, "ocsp_nocheck", false, &p->ocsp_nocheck, err) != 0 ||
+	    conf_bool(conf, PROFILE_SECTION, "enrol", false, &p->enrol, err) != 0 ||
+	    conf_bool(conf, PROFILE_SECTION, "server_keygen", false, &p->server_key, err) != 0)
 		return -1;
 	return 0;
 }
@@ -435,7 +478,8 @@ profile_read(struct profile *p, const struct conf *conf, struct err *err)
 	if (profile_read_scalars(p, conf, err) != 0 || profile_read_curves(p, conf, err) != 0 ||
 	    profile_read_usage(p, conf, err) != 0 || profile_read_constraints(p, conf, err) != 0 ||
 	    profile_read_pointers(p, conf, err) != 0 || profile_read_roles(p, conf, err) != 0 ||
-	    profile_read_ouis(p, conf, err) != 0 || profile_read_subject(p, conf, err) != 0)
+	    profile_read_ouis(p, conf, err) != 0 || profile_read_scopes(p, conf, err) != 0 ||
+	    profile_read_subject(p, conf, err) != 0)
 		return -1;
 	if (profile_read_oids(
 		p, conf, "extended_key_usage", profile_purposes, p->eku, &p->n_eku, err) != 0 ||
@@ -443,73 +487,6 @@ profile_read(struct profile *p, const struct conf *conf, struct err *err)
 	    profile_read_oids(p, conf, "hw_type_arcs", NULL, p->hw_arcs, &p->n_hw_arcs, err) != 0)
 		return -1;
 	return 0;
-}
-
-static bool
-profile_is_ca(const struct profile *p)
-{
-	return p->kind == PROFILE_ROOT_CA || p->kind == PROFILE_ISSUING_CA;
-}
-
-/* What the bits and purposes demand of each other. NULL, or the clause and the finding. */
-static const char *
-profile_check_usage(const struct profile *p)
-{
-	const unsigned ca_bits = KEY_USAGE_KEY_CERT_SIGN | KEY_USAGE_CRL_SIGN;
-	bool ca = profile_is_ca(p), ocsp = p->kind == PROFILE_OCSP;
-
-	if ((p->key_usage & KEY_USAGE_KEY_CERT_SIGN) && !p->ca)
-		return "RFC 5280 4.2.1.9: keyCertSign without basic_constraints = ca";
-	if (p->ca != ca)
-		return "RFC 5280 4.2.1.9: basic_constraints = ca and the kind contradict each "
-		       "other";
-	if (ca && (p->key_usage & ca_bits) != ca_bits)
-		return "RFC 5759 4.5: a CA needs keyCertSign and cRLSign";
-	if (!ca && (p->key_usage & KEY_USAGE_CRL_SIGN))
-		return "RFC 5280 4.2.1.3: cRLSign is for CAs";
-	if (ca && (p->key_usage & KEY_USAGE_KEY_AGREEMENT))
-		return "RFC 5480 3: a CA key does no keyAgreement";
-	if (p->key_usage_choice && p->kind != PROFILE_DEVICE && p->kind != PROFILE_ORGANISATION)
-		return "key_usage with '|' is for device and organisation";
-	if ((p->kind == PROFILE_SERVER || ocsp) && !(p->key_usage & KEY_USAGE_DIGITAL_SIGNATURE))
-		return "RFC 5280 4.2.1.3: this kind signs and needs digitalSignature";
-	if (ocsp != profile_has_oid(p->eku, p->n_eku, PROFILE_OCSP_SIGNING))
-		return "RFC 6960 4.2.2.2: OCSPSigning is for kind ocsp, and it needs it";
-	if (p->kind == PROFILE_SERVER && !profile_has_oid(p->eku, p->n_eku, PROFILE_SERVER_AUTH))
-		return "RFC 5280 4.2.1.12: kind server needs serverAuth";
-	if (p->eku_critical && p->n_eku == 0)
-		return "RFC 5280 4.2.1.12: extended_key_usage_critical without extended_key_usage";
-	if (p->policies_critical && p->n_policies == 0)
-		return "RFC 5280 4.2.1.4: policies_critical without policies";
-	return NULL;
-}
-
-/* What belongs to one kind and to no other. */
-static const char *
-profile_check_kind(const struct profile *p)
-{
-	bool named = profile_is_ca(p) || p->kind == PROFILE_OCSP;
-
-	if (named && p->n_subject == 0)
-		return "RFC 5280 4.1.2.6: this kind needs a [subject]";
-	if (!named && p->n_subject != 0)
-		return "[subject] is for CAs and ocsp: the request or the names say who it is";
-	if ((p->kind == PROFILE_DEVICE) != (p->n_hw_arcs != 0))
-		return "RFC 4108 5: hw_type_arcs is for kind device, and it needs it";
-	if (p->kind != PROFILE_DEVICE && p->n_ouis != 0)
-		return "eui64_ouis is for kind device";
-	if ((p->kind == PROFILE_ORGANISATION) != (p->n_roles != 0))
-		return "role_codes is for kind organisation, and it needs it";
-	if (p->ocsp_nocheck && p->kind != PROFILE_OCSP)
-		return "RFC 6960 4.2.2.2.1: ocsp_nocheck is for kind ocsp";
-	if (p->ocsp_nocheck && (p->no_expiry || p->validity > PROFILE_NOCHECK_MAX))
-		return "RFC 6960 4.2.2.2.1: with ocsp_nocheck validity is at most 92d";
-	if (p->ocsp_nocheck && (p->cdp || p->aia_ocsp || p->aia_ca))
-		return "RFC 9919 3.2.2: with ocsp_nocheck no CRL or OCSP pointers";
-	if (p->kind == PROFILE_ROOT_CA && (p->cdp || p->aia_ocsp || p->aia_ca))
-		return "RFC 5280 6.1: a root is trusted as it stands and has no CRL or OCSP "
-		       "pointers";
-	return NULL;
 }
 
 int
@@ -530,8 +507,7 @@ profile_parse(const char *name, const char *text, size_t len, struct profile **o
 	strcpy(p->name, name);
 	if (profile_read(p, conf, err) != 0)
 		goto out;
-	if ((finding = profile_check_usage(p)) != NULL ||
-	    (finding = profile_check_kind(p)) != NULL) {
+	if ((finding = profile_contradiction(p)) != NULL) {
 		err_set(err, FAIL_INVALID, "profile %s: %s", p->name, finding);
 		goto out;
 	}

@@ -7,12 +7,10 @@
 #include <string.h>
 
 #include "grant.h"
+#include "profile_rules.h"
 #include "smki/ext.h"
-#include "smki/hex.h"
-#include "smki/host.h"
 #include "smki/mem.h"
 #include "smki/name.h"
-#include "smki/profile.h"
 
 static void
 grant_oid_text(struct span oid, char out[OID_TEXT_LEN])
@@ -74,19 +72,13 @@ grant_usage_get(const struct csr *csr, bool *found, unsigned *bits, struct err *
 	return 0;
 }
 
-static bool
-grant_one_bit(unsigned bits)
-{
-	return bits != 0 && (bits & (bits - 1)) == 0;
-}
-
 /* Requested keyUsage against the profile's bits: all of them, or one of them by choice. */
 static int
 grant_usage_match(const struct profile *profile, unsigned bits, struct err *err)
 {
 	char got[EXT_USAGE_TEXT_LEN], want[EXT_USAGE_TEXT_LEN];
 	bool ok = profile->key_usage_choice
-		      ? grant_one_bit(bits) && (bits & profile->key_usage) != 0
+		      ? profile_one_usage(bits) && (bits & profile->key_usage) != 0
 		      : bits == profile->key_usage;
 
 	if (ok)
@@ -111,33 +103,8 @@ grant_usage(const struct profile *profile, const struct csr *csr, struct grant *
 		return err_set(err, FAIL_INVALID, "csr: RFC 5280 4.2.1.3: keyUsage is missing");
 	if (grant_usage_match(profile, bits, err) != 0)
 		return -1;
-	g->key_usage = bits;
-	g->use = bits & KEY_USAGE_DIGITAL_SIGNATURE ? USE_SIGNATURE : USE_AGREEMENT;
+	grant_end_entity(bits, g);
 	return 0;
-}
-
-/* hwType strictly under an arc: its octets begin with the arc's, which end at an arc's end. */
-static int
-grant_arc_ok(const struct profile *profile, struct span type)
-{
-	for (size_t i = 0; i < profile->n_hw_arcs; i++)
-		if (type.len > profile->hw_arcs[i].len &&
-		    memcmp(type.p, profile->hw_arcs[i].octets, profile->hw_arcs[i].len) == 0)
-			return 1;
-	return 0;
-}
-
-/* The EUI-64 begins with one of the profile's OUIs, if there are any. */
-static int
-grant_oui_ok(const struct profile *profile, struct span eui64)
-{
-	char text[2 * EUI64_LEN + 1];
-
-	hex_encode(eui64.p, eui64.len, text);
-	for (size_t i = 0; i < profile->n_ouis; i++)
-		if (strncmp(text, profile->ouis[i], strlen(profile->ouis[i])) == 0)
-			return 1;
-	return profile->n_ouis == 0;
 }
 
 /* RFC 4108 5 and GBCS 12: who the device is. */
@@ -148,8 +115,6 @@ grant_hardware(
 	const struct extlist_item *ext = grant_ext(csr, EXT_SAN);
 	struct span type, serial;
 	struct der d, names;
-	struct buf san = { 0 };
-	int r;
 
 	if (ext == NULL)
 		return err_set(
@@ -162,27 +127,7 @@ grant_hardware(
 	if (ext_hardware_get(ext->value, &type, &serial) != 0)
 		return err_set(err, FAIL_INVALID,
 		    "csr: RFC 4108 5: subjectAltName is not an otherName HardwareModuleName");
-	if (oid_to_text(type, g->holder.hw_type) != 0)
-		return err_set(err, FAIL_INVALID,
-		    "csr: RFC 4108 5: hwType is longer than %d characters", OID_TEXT_LEN - 1);
-	if (!grant_arc_ok(profile, type))
-		return err_set(err, FAIL_INVALID,
-		    "csr: RFC 4108 5: hwType %s is not under an arc of profile %s",
-		    g->holder.hw_type, profile->name);
-	if (serial.len != EUI64_LEN)
-		return err_set(err, FAIL_INVALID,
-		    "csr: RFC 4108 5: hwSerialNum has %zu octets, an EUI-64 has 8", serial.len);
-	if (!grant_oui_ok(profile, serial))
-		return err_set(err, FAIL_INVALID,
-		    "csr: RFC 4108 5: hwSerialNum does not begin with an OUI of profile %s",
-		    profile->name);
-	ext_hardware_put(&san, type, serial);
-	r = grant_store("csr: subjectAltName", &san, g->san, sizeof(g->san), &g->san_len, err);
-	buf_free(&san);
-	g->holder.kind = HOLDER_DEVICE;
-	memcpy(g->holder.name, serial.p, serial.len);
-	g->holder.name_len = serial.len;
-	return r;
+	return grant_module(profile, "csr", type, serial, g, err);
 }
 
 static int

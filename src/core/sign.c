@@ -3,13 +3,15 @@
  * key before anybody sees it, so a token that computes wrongly cannot put a false signature into
  * the world. Must not know what the signed bytes mean.
  */
+#include <string.h>
+
 #include "smki/der.h"
 #include "smki/eckey.h"
 #include "smki/mem.h"
 #include "smki/sign.h"
 
 int
-sign_digest(const struct signer *signer, const uint8_t *digest, size_t len, struct buf *sig,
+sign_raw(const struct signer *signer, const uint8_t *digest, size_t len, uint8_t out[EC_RS_MAX],
     struct err *err)
 {
 	uint8_t rs[EC_RS_MAX] = { 0 };
@@ -28,11 +30,23 @@ sign_digest(const struct signer *signer, const uint8_t *digest, size_t len, stru
 			err_set(err, why.code, "token: %s", why.msg);
 		goto out;
 	}
-	buf_add(sig, made.data, made.len);
+	memcpy(out, rs, sizeof(rs));
 	r = 0;
 out:
 	buf_free(&made);
 	return r;
+}
+
+int
+sign_digest(const struct signer *signer, const uint8_t *digest, size_t len, struct buf *sig,
+    struct err *err)
+{
+	uint8_t rs[EC_RS_MAX];
+
+	if (sign_raw(signer, digest, len, rs, err) != 0)
+		return -1;
+	ec_sig_put(sig, signer->pub.curve, rs);
+	return 0;
 }
 
 int

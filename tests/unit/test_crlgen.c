@@ -109,7 +109,7 @@ test_crlgen_make(void)
 		if (steps[i] > 0)
 			rig_add(r, &add, steps[i]);
 		entries += steps[i];
-		RIG(crlgen_make(&conf, r->ca, r->reader, 1000, &row, &rig_err));
+		RIG(rig_crl_make(&conf, r->ca, r->reader, 1000, &row, &rig_err));
 		CHECK(row.number == (int64_t)i + 1 && row.entries == entries);
 		CHECK(row.next_update == row.this_update + 86400);
 		CHECK(row.event == rig_event(r) - 1); /* its own event is the newest */
@@ -139,7 +139,7 @@ test_crlgen_entry(void)
 	add.on_hold = true;
 	id = rig_add(r, &add, 1);
 	RIG(store_cert_get(r->reader, id, &is, &rig_err));
-	RIG(crlgen_make(&conf, r->ca, r->reader, 1000, &row, &rig_err));
+	RIG(rig_crl_make(&conf, r->ca, r->reader, 1000, &row, &rig_err));
 	list_read(r, &row, &der, &crl);
 	CHECK(crl_entry_get(&crl, &entry, &err) == 1);
 	CHECK(serial_eq(&entry.serial, &add.serial) && entry.reason == REASON_CERTIFICATE_HOLD);
@@ -157,26 +157,26 @@ test_crlgen_refused(void)
 	struct store_crl row;
 	struct err err;
 
-	CHECK(crlgen_make(&conf, r->root, r->reader, 0, &row, &err) != 0);
+	CHECK(rig_crl_make(&conf, r->root, r->reader, 0, &row, &err) != 0);
 	CHECK(err.code == FAIL_DENIED);
 	timeguard_note(r->guard, r->now + 3600);
-	CHECK(crlgen_make(&conf, r->ca, r->reader, 0, &row, &err) != 0);
+	CHECK(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE && strstr(err.msg, "clock") != NULL);
 	timeguard_note(r->guard, r->now);
 	r->ca_key->refuse = true;
-	CHECK(crlgen_make(&conf, r->ca, r->reader, 0, &row, &err) != 0);
+	CHECK(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE);
 	r->ca_key->refuse = false;
 	r->ca_key->corrupt = true;
-	CHECK(crlgen_make(&conf, r->ca, r->reader, 0, &row, &err) != 0);
+	CHECK(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE);
 	r->ca_key->corrupt = false;
 	nowhere.dir = "/nowhere/at/all";
-	CHECK(crlgen_make(&nowhere, r->ca, r->reader, 0, &row, &err) != 0);
+	CHECK(rig_crl_make(&nowhere, r->ca, r->reader, 0, &row, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE);
 	CHECK(files(r) == 0);
 	CHECK(store_crl_newest(r->reader, r->ca->id, &row, &err) != 0);
-	RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
 	/* A folder that is not there burnt none. */
 	CHECK(row.number == 3);
 	rig_free(r);
@@ -214,11 +214,11 @@ test_crlgen_ahead(void)
 		.next_update = r->now + 86400,
 		.size = 1 };
 	RIG(committer_run(r->committer, &ahead.job, &rig_err));
-	RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
 	CHECK(row.number == 2 && row.this_update >= ahead.row.this_update);
 	ahead.row.this_update = r->now + 3600;
 	RIG(committer_run(r->committer, &ahead.job, &rig_err));
-	CHECK(crlgen_make(&conf, r->ca, r->reader, 0, &row, &err) != 0);
+	CHECK(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE && strstr(err.msg, "5.1.2.4") != NULL);
 	RIG(committer_run(r->committer, &ahead.job, &rig_err));
 	CHECK(ahead.row.number == 4); /* the refusal burnt none */
@@ -235,7 +235,7 @@ test_crlgen_recover(void)
 	struct err err;
 	char *path, *fresh;
 
-	RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
 	path = path_of(r, "issuing", 1, "");
 	fresh = path_of(r, "issuing", 1, ".new");
 	require(rename(path, fresh) == 0);
@@ -278,7 +278,7 @@ test_crlgen_prune(void)
 		free(path);
 	}
 	for (int i = 0; i < CRL_KEEP + 2; i++)
-		RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+		RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
 	CHECK(!exists(r, "issuing", 1, "") && !exists(r, "issuing", 2, ""));
 	for (int64_t n = 3; n <= CRL_KEEP + 2; n++)
 		CHECK(exists(r, "issuing", n, ""));

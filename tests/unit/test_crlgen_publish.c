@@ -214,16 +214,18 @@ test_older_database(void)
 		.committer = r->committer,
 		.guard = r->guard,
 		.validity = 86400 };
+	const struct crl_which complete = { .kind = CRL_COMPLETE };
 	char name[CRL_FILE_MAX], *path;
 	struct store_crl row;
 	int64_t number = -1;
 	struct err err;
 
-	CHECK(crlgen_published(r->crl, "issuing", &number, &err) == 0 && number == 0);
+	CHECK(crlgen_published(r->crl, "issuing", &complete, &number, &err) == 0 && number == 0);
 	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
-	RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
-	CHECK(crlgen_published(r->crl, "issuing", &number, &err) == 0 && number == row.number);
-	CHECK(crlgen_published(r->crl, "root", &number, &err) == 0 && number == 0);
+	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	CHECK(crlgen_published(r->crl, "issuing", &complete, &number, &err) == 0 &&
+	      number == row.number);
+	CHECK(crlgen_published(r->crl, "root", &complete, &number, &err) == 0 && number == 0);
 	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
 	/* What a crash leaves is no published list, nor is another's name. */
 	path = mem_fmt("%s/issuing-9.crl.new", r->crl);
@@ -239,7 +241,7 @@ test_older_database(void)
 	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == -1);
 	CHECK(err.code == FAIL_CONFLICT && strstr(err.msg, name) != NULL);
 	number = row.number;
-	RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
 	CHECK(row.number == number + 6);
 	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
 	/* A number out of all reason is refused; nothing is burnt for it. */
@@ -248,10 +250,10 @@ test_older_database(void)
 	path = mem_fmt("%s/%s", r->crl, name);
 	RIG(file_write(path, "x", 1, 0600, &rig_err));
 	number = row.number;
-	CHECK(
-	    crlgen_make(&conf, r->ca, r->reader, 0, &row, &err) == -1 && err.code == FAIL_CONFLICT);
+	CHECK(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &err) == -1 &&
+	      err.code == FAIL_CONFLICT);
 	CHECK(unlink(path) == 0);
-	RIG(crlgen_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
 	CHECK(row.number == number + 1);
 	free(path);
 	rig_free(r);

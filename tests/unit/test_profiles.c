@@ -43,6 +43,9 @@ test_profiles(void)
 	write_file(".ocsp.cnf", "hidden", 6, 0644);
 	write_file("ocsp.cnf~", "an editor's", 11, 0644);
 	write_file(".cnf", "", 0, 0644);
+	/* Policies of another kind. */
+	write_file("manufacturers.cnf", "[manufacturer x]\n", 17, 0644);
+	write_file("regions.cnf", "[region x]\n", 11, 0644);
 	CHECK(profiles_load(folder, &profiles, &err) == 0 && profiles.n == ARRAY_LEN(names));
 	for (size_t i = 0; i < profiles.n && i < ARRAY_LEN(names); i++) {
 		CHECK_STR(profiles.profile[i]->name, names[i]);
@@ -60,6 +63,8 @@ test_profiles(void)
 	remove_file(".ocsp.cnf");
 	remove_file("ocsp.cnf~");
 	remove_file(".cnf");
+	remove_file("manufacturers.cnf");
+	remove_file("regions.cnf");
 }
 
 enum trouble {
@@ -120,14 +125,15 @@ test_bad_profiles(void)
 		const char *msg;
 	} bad[] = {
 		{ "bad text", TROUBLE_TEXT, "x.cnf", FAIL_INVALID, "x" },
-		{ "group may write", TROUBLE_GROUP, "x.cnf", FAIL_DENIED, "x.cnf: writable" },
-		{ "others may write", TROUBLE_OTHERS, "x.cnf", FAIL_DENIED, "(mode 0646)" },
-		{ "link", TROUBLE_LINK, "x.cnf", FAIL_DENIED, "a symbolic link" },
-		{ "folder", TROUBLE_FOLDER, "x.cnf", FAIL_DENIED, "not a regular file" },
-		{ "FIFO", TROUBLE_FIFO, "x.cnf", FAIL_DENIED, "not a regular file" },
+		{ "group may write", TROUBLE_GROUP, "x.cnf", FAIL_DENIED,
+		    "x.cnf: mode 0664 is writable" },
+		{ "others may write", TROUBLE_OTHERS, "x.cnf", FAIL_DENIED, "mode 0646" },
+		{ "link", TROUBLE_LINK, "x.cnf", FAIL_DENIED, "is a symbolic link" },
+		{ "folder", TROUBLE_FOLDER, "x.cnf", FAIL_DENIED, "is not a regular file" },
+		{ "FIFO", TROUBLE_FIFO, "x.cnf", FAIL_DENIED, "is not a regular file" },
 		{ "name", TROUBLE_NAME, "1x.cnf", FAIL_INVALID, "\"1x\"" },
 		{ "name with dot", TROUBLE_NAME, "a.b.cnf", FAIL_INVALID, "\"a.b\"" },
-		{ "large", TROUBLE_LARGE, "x.cnf", FAIL_INVALID, "larger than 65536" },
+		{ "large", TROUBLE_LARGE, "x.cnf", FAIL_INVALID, "has over 65536 octets" },
 	};
 	char long_file[80];
 

@@ -38,6 +38,34 @@ test_sign_digest(void)
 	}
 }
 
+/* r||s as it is, and zeros behind it for the shorter curve. */
+static void
+test_sign_raw(void)
+{
+	static const enum ec_curve curves[] = { EC_P256, EC_P384 };
+	static const uint8_t zeros[EC_RS_MAX];
+
+	for (size_t i = 0; i < ARRAY_LEN(curves); i++) {
+		struct softsign *soft = softsign_new(curves[i]);
+		uint8_t digest[SHA384_LEN], rs[EC_RS_MAX], kept[EC_RS_MAX];
+		size_t len = ec_digest(curves[i], "text", 4, digest);
+		struct buf sig = { 0 };
+		struct err err = { 0 };
+
+		CHECK(sign_raw(softsign_signer(soft), digest, len, rs, &err) == 0);
+		ec_sig_put(&sig, curves[i], rs);
+		CHECK(ec_verify(&soft->signer.pub, digest, len, buf_span(&sig), &err) == 0);
+		CHECK(memcmp(rs + 2 * len, zeros, sizeof(rs) - 2 * len) == 0);
+		memcpy(kept, rs, sizeof(kept));
+		soft->corrupt = true;
+		CHECK(sign_raw(softsign_signer(soft), digest, len, rs, &err) == -1);
+		CHECK_STR(err.msg, "token: signature does not verify");
+		CHECK_MEM(rs, sizeof(rs), kept, sizeof(kept));
+		buf_free(&sig);
+		softsign_free(soft);
+	}
+}
+
 static void
 test_sign_wrap(void)
 {
@@ -118,6 +146,7 @@ test_sign_refuses(void)
 
 static const struct test_case cases[] = {
 	{ "digest: libcrypto agrees", test_sign_digest },
+	{ "r||s: verified first", test_sign_raw },
 	{ "wrap: three elements, any length", test_sign_wrap },
 	{ "nothing comes out of a bad signer", test_sign_refuses },
 };
