@@ -78,6 +78,7 @@ struct store_event {
 	long actor;
 	char action[16];
 	int64_t ca, certificate, holder; /* 0 = none */
+	int64_t device;			 /* in the register, 0 = none */
 	int from_state, to_state;	 /* -1 = none */
 	int reason;			 /* -1 = none */
 	time_t invalid_since;		 /* 0 = none */
@@ -91,6 +92,12 @@ int store_event_add(struct store *store, const struct store_actor *actor, const 
 int store_event_newest(struct store *store, int64_t *id, time_t *time, struct err *err) MUST_USE;
 /* Number of the newest "clock-accept" event, 0 when there is none. */
 int store_clock_accepted(struct store *store, int64_t *id, struct err *err) MUST_USE;
+/* Number of the newest event that changed a certificate's state, 0 when there is none. */
+int store_changed_newest(struct store *store, int64_t *event, struct err *err) MUST_USE;
+/* Whose state changed by events after after_event, in their order; one may come several times. */
+int store_changed_each(struct store *store, int64_t after_event,
+    int (*fn)(void *ctx, const struct serial *serial, int64_t event, struct err *err), void *ctx,
+    struct err *err) MUST_USE;
 /*
  * Events of one certificate in order; stops when fn returns non-zero and returns -1 with fn's err.
  * In all functions that call a fn it may use the store for other reads; rows are read one by one,
@@ -158,13 +165,20 @@ struct store_new_cert {
 	bool on_hold;
 	int64_t replaces;
 	struct span der;
+	/* The URI of the shard (store_crl.h) that stands in der, NULL = none does; and its number. */
+	const char *shard_uri;
+	int64_t shard;
 };
 
 /*
  * Record an issued certificate inside a transaction: the holder's row when it is new (a
- * "holder" event), the "issue" event, the certificate, its bytes. FAIL_CONFLICT with the rule's
- * words when a rule of the schema refuses it, and when a device is registered with another
- * hwType. A serial already taken is FAIL_CONFLICT with *serial_taken true (draw another).
+ * "holder" event), the "issue" event, the certificate, its bytes. A device that the register does
+ * not know is added to it first (a "device" event), to enrol through operators only; but one that
+ * came over the front (ACTOR_FRONT) is FAIL_DENIED. FAIL_CONFLICT with the rule's words when a
+ * rule of the schema refuses it (also: on hold in the register, retired, not approved), and when a
+ * device is registered with another hwType. A serial already taken is FAIL_CONFLICT with
+ * *serial_taken true (draw another). A shard's URI is kept at its first use; with another one than
+ * that: FAIL_CONFLICT.
  */
 int store_cert_add(struct store *store, const struct store_actor *actor,
     const struct store_new_cert *cert, int64_t *id, bool *serial_taken, struct err *err) MUST_USE;
@@ -190,6 +204,10 @@ int store_status_get(struct store *store, int64_t ca, const struct serial *seria
  * than fits is FAIL_LIMIT. */
 int store_certs_by_serial(struct store *store, const struct serial *serial, struct store_cert *out,
     size_t cap, size_t *n, struct err *err) MUST_USE;
+/* The row of the certificate that is der octet for octet, whose serial this is: *out and *found, or
+ * not *found. */
+int store_cert_match(struct store *store, const struct serial *serial, struct span der,
+    struct store_cert *out, bool *found, struct err *err) MUST_USE;
 int store_certs_by_key(struct store *store, const uint8_t key_hash[SHA256_LEN],
     struct store_cert *out, size_t cap, size_t *n, struct err *err) MUST_USE;
 int store_certs_by_holder(struct store *store, enum holder_kind kind, const uint8_t *name,
@@ -251,6 +269,7 @@ struct store_crl {
 	int64_t entries;
 	int64_t size;
 	uint8_t sha256[SHA256_LEN];
+	int64_t base; /* a delta's: number of the complete list that it continues; 0 = no delta */
 };
 
 /* Take the next number (inside a transaction; it is used only after COMMIT). */
@@ -263,12 +282,9 @@ int store_crl_take(
  */
 int store_crl_finish(struct store *store, const struct store_actor *actor,
     const struct store_crl *crl, struct err *err) MUST_USE;
-/* Newest finished list. FAIL_NOT_FOUND. */
+/* Newest finished complete list. FAIL_NOT_FOUND. Deltas and shards: store_crl.h. */
 int store_crl_newest(
     struct store *store, int64_t ca, struct store_crl *out, struct err *err) MUST_USE;
-/* Finished lists of a CA, newest first, at most cap. */
-int store_crl_recent(struct store *store, int64_t ca, struct store_crl *out, size_t cap, size_t *n,
-    struct err *err) MUST_USE;
 
 /* What is on the list: state on hold or revoked, by certificate id. */
 struct store_listed {

@@ -93,24 +93,31 @@ int store_device_event_each(struct store *store, int64_t device,
 int store_device_issued(struct store *store, const struct eui64 *eui, time_t since, int64_t *n,
     struct err *err) MUST_USE;
 
+/* The current certificate of the holder and profile of this one: the newest that is not revoked and
+ * has not ended at now. *id may be its own; 0 = there is none. */
+int store_device_current(
+    struct store *store, int64_t certificate, time_t now, int64_t *id, struct err *err) MUST_USE;
+
 /* ---- imports: rows come in chunks, a transaction each, and are seen all at once at the end ---- */
 
 /* name: the file's, for people. No event yet. */
 int store_import_begin(struct store *store, const struct store_actor *actor, const char *name,
     int64_t *import, struct err *err) MUST_USE;
 /* Add rows to an unfinished import. FAIL_CONFLICT for a device known already (or twice in the
- * import): *bad is its index, and the rows before it were added. */
+ * import): *bad is its index, and the rows before it were added. An import that is not there, was
+ * finished or dropped is FAIL_NOT_FOUND with *bad = n (so it is for finish, too). */
 int store_import_add(struct store *store, const struct store_actor *actor, int64_t import,
     const struct device *devices, size_t n, size_t *bad, struct err *err) MUST_USE;
 /* Make them visible, with one "import" event. count: what the caller added; another number in the
  * database is FAIL_CONFLICT. */
 int store_import_finish(struct store *store, const struct store_actor *actor, int64_t import,
     int64_t count, struct err *err) MUST_USE;
-/* Remove at most limit rows of an unfinished import, and the import itself with the last:
- * *left then false. */
+/* Give up an unfinished import: from the first call on nothing is added to it and it cannot be
+ * finished. Each call looks at limit (> 0) rows at most and removes the import's own; *left false
+ * with the last. A finished one: FAIL_CONFLICT; none such: FAIL_NOT_FOUND. */
 int store_import_drop(
     struct store *store, int64_t import, int64_t limit, bool *left, struct err *err) MUST_USE;
-/* Unfinished imports, oldest first. */
+/* Imports neither finished nor wholly dropped, oldest first, at most cap. */
 int store_import_unfinished(
     struct store *store, int64_t *out, size_t cap, size_t *n, struct err *err) MUST_USE;
 
@@ -132,9 +139,8 @@ int store_refusal_add(
 /* Newest first, at most cap. */
 int store_refusals_of(struct store *store, const char *who, struct store_refusal *out, size_t cap,
     size_t *n, struct err *err) MUST_USE;
-/* Sum of n and number of rows since a minute. */
-int store_refusal_sum(
-    struct store *store, int64_t since_minute, int64_t *n, int64_t *rows, struct err *err) MUST_USE;
+/* How many there were in this minute and since. */
+int store_refusals_since(struct store *store, int64_t minute, int64_t *n, struct err *err) MUST_USE;
 /* Remove at most limit rows of minutes before before_minute. */
 int store_refusal_prune(
     struct store *store, int64_t before_minute, int64_t limit, struct err *err) MUST_USE;

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,6 +30,11 @@
  * this many pages (64 MiB), so that the WAL cannot grow for ever. */
 #define DB_WAL_BOUND "PRAGMA wal_autocheckpoint=16384; PRAGMA journal_size_limit=67108864"
 
+/* Each firing of a trigger takes a frame of registers and its cursors, the largest of some KiB:
+ * from slots of the handle's own, instead of the heap. */
+#define DB_WRITE_SLOT 8192
+#define DB_WRITE_SLOTS 64
+
 struct db_stmt {
 	struct db *db;
 	sqlite3_stmt *vm;
@@ -42,6 +48,19 @@ struct db {
 		struct db_stmt *stmt;
 	} kept[DB_KEPT];
 };
+
+static pthread_once_t db_once = PTHREAD_ONCE_INIT;
+
+/*
+ * Once a process, before the first handle: nobody reads SQLite's memory statistics, and a mutex
+ * around every allocation is what they cost. Refused when somebody else in the process (a token's
+ * library) began SQLite before: then they are kept, and all is as well.
+ */
+static void
+db_library(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
 
 /* One line and one code for a failure. A trigger's text is the rule's own words: it stands alone,
  * the caller puts the object before it. */
@@ -92,6 +111,9 @@ db_config(struct db *db, enum db_mode mode, struct err *err)
 	};
 	int rc;
 
+	if (mode == DB_WRITE && (rc = sqlite3_db_config(db->conn, SQLITE_DBCONFIG_LOOKASIDE, NULL,
+				     DB_WRITE_SLOT, DB_WRITE_SLOTS)) != SQLITE_OK)
+		return db_fail(db, rc, err);
 	for (size_t i = 0; i < ARRAY_LEN(config); i++)
 		if ((rc = sqlite3_db_config(db->conn, config[i].op, config[i].on, NULL)) !=
 		    SQLITE_OK)
@@ -145,6 +167,7 @@ db_open(const char *path, enum db_mode mode, int busy_ms, struct db **out, struc
 		    : errno == EACCES			? FAIL_DENIED
 							: FAIL_UNAVAILABLE,
 		    "database %s", path);
+	require(pthread_once(&db_once, db_library) == 0);
 	db = mem_alloc(sizeof *db);
 	rc = sqlite3_open_v2(path, &db->conn, flags, NULL);
 	if (rc != SQLITE_OK) {
@@ -410,8 +433,13 @@ db_rollback(struct db *db)
 {
 	/* Rolling back cannot fail while the handle is sound; a transaction that stays open would
 	 * mix one request's rows into another's. */
-	if (db_in_transaction(db))
-		require(sqlite3_exec(db->conn, "ROLLBACK", NULL, NULL, NULL) == SQLITE_OK);
+	static const char sql[] = "ROLLBACK";
+	struct db_stmt *stmt = NULL;
+
+	if (!db_in_transaction(db))
+		return;
+	require(db_stmt(db, sql, &stmt, NULL) == 0);
+	require(db_run(stmt, NULL) == 0);
 }
 
 int

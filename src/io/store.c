@@ -336,8 +336,7 @@ store_checkpoint(struct store *store, struct err *err)
 
 /* ---- events ---- */
 
-/* detail cut to the column's size, at the beginning of a UTF-8 character. */
-static void
+void
 store_detail(const char *detail, char out[DETAIL_LEN])
 {
 	size_t len = detail != NULL ? strnlen(detail, DETAIL_LEN) : 0;
@@ -358,8 +357,8 @@ store_event_put(struct store *store, const struct store_actor *actor,
 {
 	static const char sql[] =
 	    "INSERT INTO event (time, actor, action, ca, certificate, holder, from_state, "
-	    "to_state, "
-	    "reason, invalid_since, detail) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	    "to_state, reason, invalid_since, detail, device) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 	struct db_stmt *stmt = NULL;
 	char detail[DETAIL_LEN];
 
@@ -377,6 +376,7 @@ store_event_put(struct store *store, const struct store_actor *actor,
 	db_bind_int_or_null(stmt, 9, event->reason, event->reason < 0);
 	db_bind_int_or_null(stmt, 10, event->invalid_since, event->invalid_since == 0);
 	db_bind_text(stmt, 11, detail);
+	db_bind_int_or_null(stmt, 12, event->device, event->device == 0);
 	if (db_run(stmt, err) != 0)
 		return -1;
 	*id = db_last_id(store->db);
@@ -444,6 +444,7 @@ store_event_row(struct db_stmt *stmt, struct store_event *out, struct err *err)
 	out->to_state = (int)store_int_or(stmt, 8, -1);
 	out->reason = (int)store_int_or(stmt, 9, -1);
 	out->invalid_since = (time_t)db_int(stmt, 10);
+	out->device = db_int(stmt, 12);
 	if (db_text(stmt, 3, out->action, sizeof out->action, err) != 0 ||
 	    db_text(stmt, 11, out->detail, sizeof out->detail, err) != 0)
 		return -1;
@@ -451,14 +452,10 @@ store_event_row(struct db_stmt *stmt, struct store_event *out, struct err *err)
 }
 
 int
-store_event_each(struct store *store, int64_t certificate,
+store_event_list(struct store *store, const char *sql, int64_t key,
     int (*fn)(void *ctx, const struct store_event *event, struct err *err), void *ctx,
     struct err *err)
 {
-	static const char sql[] =
-	    "SELECT id, time, actor, action, ca, certificate, holder, from_state, to_state, "
-	    "reason, "
-	    "invalid_since, detail FROM event WHERE certificate = ? ORDER BY id";
 	struct db_stmt *stmt = NULL;
 	struct store_event event;
 	bool row = false;
@@ -466,7 +463,7 @@ store_event_each(struct store *store, int64_t certificate,
 
 	if (db_prepare(store->db, sql, &stmt, err) != 0)
 		return -1;
-	db_bind_int(stmt, 1, certificate);
+	db_bind_int(stmt, 1, key);
 	for (;;) {
 		if (db_step(stmt, &row, err) != 0)
 			goto out;
@@ -479,4 +476,14 @@ store_event_each(struct store *store, int64_t certificate,
 out:
 	db_finish(stmt);
 	return r;
+}
+
+int
+store_event_each(struct store *store, int64_t certificate,
+    int (*fn)(void *ctx, const struct store_event *event, struct err *err), void *ctx,
+    struct err *err)
+{
+	return store_event_list(store,
+	    STORE_EVENT_COLUMNS "FROM event WHERE certificate = ? ORDER BY id", certificate, fn,
+	    ctx, err);
 }

@@ -71,13 +71,13 @@ store_holder_add(struct store *store, const struct store_actor *actor, const str
 	return store_event_put(store, actor, &event, &event_id, err);
 }
 
-/* The holder's number; a new one gets a row and an event. */
+/* The holder's number; a new one gets a row and an event, and a device its place in the register.
+ * Who has certificates stands there already: no rule would have let them in. */
 static int
 store_holder_id(struct store *store, const struct store_actor *actor, const struct holder *holder,
     int64_t *id, struct err *err)
 {
 	static const char sql[] = "SELECT id, hw_type FROM holder WHERE kind = ? AND name = ?";
-	char hw_type[OID_TEXT_LEN], text[HOLDER_TEXT_LEN];
 	struct db_stmt *stmt = NULL;
 	bool row = false;
 	int r = -1;
@@ -88,16 +88,14 @@ store_holder_id(struct store *store, const struct store_actor *actor, const stru
 	db_bind_blob(stmt, 2, holder->name, holder->name_len);
 	if (db_step(stmt, &row, err) != 0)
 		return -1;
-	if (!row)
+	if (!row) {
+		if (holder->kind == HOLDER_DEVICE &&
+		    store_device_ensure(store, actor, holder, err) != 0)
+			return -1;
 		return store_holder_add(store, actor, holder, id, err);
-	if (db_text(stmt, 1, hw_type, sizeof hw_type, err) != 0)
-		goto out;
-	if (strcmp(hw_type, holder->hw_type) != 0) {
-		holder_text(holder, text);
-		err_set(err, FAIL_CONFLICT, "device %s: is registered with hwType %s, not %s", text,
-		    hw_type, holder->hw_type);
-		goto out;
 	}
+	if (store_hw_type_check(stmt, 1, holder, err) != 0)
+		goto out;
 	*id = db_int(stmt, 0);
 	r = 0;
 out:
@@ -105,7 +103,7 @@ out:
 	return r;
 }
 
-static int
+int
 store_cert_next(struct store *store, int64_t *id, struct err *err)
 {
 	static const char sql[] = "SELECT 1 + coalesce(max(id), 0) FROM certificate";
@@ -140,8 +138,8 @@ store_cert_put(struct store *store, const struct store_actor *actor,
 {
 	static const char sql[] =
 	    "INSERT INTO certificate (id, ca, serial, profile, holder, use, key_hash, not_before, "
-	    "not_after, replaces, state, reason, changed, event) "
-	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	    "not_after, replaces, state, reason, changed, event, shard) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 	struct db_stmt *stmt = NULL;
 
 	if (db_stmt(store->db, sql, &stmt, err) != 0)
@@ -160,6 +158,7 @@ store_cert_put(struct store *store, const struct store_actor *actor,
 	db_bind_int_or_null(stmt, 12, REASON_CERTIFICATE_HOLD, !cert->on_hold);
 	db_bind_int(stmt, 13, actor->now);
 	db_bind_int(stmt, 14, event);
+	db_bind_int_or_null(stmt, 15, cert->shard, cert->shard_uri == NULL);
 	return db_run(stmt, err);
 }
 
@@ -181,7 +180,9 @@ store_cert_add(struct store *store, const struct store_actor *actor,
 	    store_holder_id(store, actor, &cert->holder, &event.holder, err) != 0 ||
 	    store_cert_next(store, &event.certificate, err) != 0 ||
 	    store_der_put(store, event.certificate, cert->der, err) != 0 ||
-	    store_event_put(store, actor, &event, &event_id, err) != 0)
+	    store_event_put(store, actor, &event, &event_id, err) != 0 ||
+	    (cert->shard_uri != NULL && store_shard_ensure(store, cert->ca, cert->shard,
+					    cert->shard_uri, event_id, err) != 0))
 		return -1;
 	if (store_cert_put(store, actor, cert, event.certificate, profile, event.holder, event_id,
 		&why) != 0) {

@@ -4,7 +4,7 @@
 #ifndef SMKI_STORE_PRIVATE_H
 #define SMKI_STORE_PRIVATE_H
 
-#include "smki/store.h"
+#include "smki/store_device.h"
 
 #include "db.h"
 
@@ -32,16 +32,71 @@ int store_need_transaction(const struct store *store, struct err *err) MUST_USE;
 struct store_event_new {
 	const char *action;
 	const char *detail; /* NULL = the actor's */
-	int64_t ca, certificate, holder;
+	int64_t ca, certificate, holder, device;
 	int from_state, to_state, reason;
 	time_t invalid_since;
 };
 int store_event_put(struct store *store, const struct store_actor *actor,
     const struct store_event_new *event, int64_t *id, struct err *err) MUST_USE;
+/* detail (NULL = "") cut to the column's size, at the beginning of a UTF-8 character. */
+void store_detail(const char *detail, char out[DETAIL_LEN]);
+
+/* What an event's row is read from; the text goes on with FROM. */
+#define STORE_EVENT_COLUMNS                                                                        \
+	"SELECT id, time, actor, action, ca, certificate, holder, from_state, to_state, reason, "  \
+	"invalid_since, detail, device "
+/* Events that sql, which begins with STORE_EVENT_COLUMNS and has one parameter, selects by key. */
+int store_event_list(struct store *store, const char *sql, int64_t key,
+    int (*fn)(void *ctx, const struct store_event *event, struct err *err), void *ctx,
+    struct err *err) MUST_USE;
 
 /* A serial column. FAIL_INTERNAL when it is none. */
 int store_serial_col(struct db_stmt *stmt, int col, struct serial *out, struct err *err) MUST_USE;
 /* A column that may be NULL. */
 int64_t store_int_or(struct db_stmt *stmt, int col, int64_t when_null);
+
+/* Number of the next certificate's row. */
+int store_cert_next(struct store *store, int64_t *id, struct err *err) MUST_USE;
+/* The row of a shard, made when this is its first use, event being the newest one. FAIL_CONFLICT
+ * when it has another URI. */
+int store_shard_ensure(struct store *store, int64_t ca, int64_t number, const char *uri,
+    int64_t event, struct err *err) MUST_USE;
+
+/* ---- devices ---- */
+
+#define DEVICE_TEXT_LEN (2 * EUI64_LEN + 1)
+void store_device_text(const struct eui64 *eui, char out[DEVICE_TEXT_LEN]);
+
+/* What the row of a device is read from, and the condition of being seen. */
+#define STORE_DEVICE_COLUMNS                                                                       \
+	"SELECT d.id, d.eui, d.hw_type, d.manufacturer, d.model, d.region, d.proofs, "             \
+	"d.end_to_end, d.approved, d.state, d.secret, d.secret_key, d.key, d.registered, "         \
+	"d.import FROM device d "
+#define STORE_DEVICE_VISIBLE                                                                       \
+	"(d.import IS NULL OR EXISTS (SELECT 1 FROM device_import i WHERE i.id = d.import "        \
+	"AND i.finished IS NOT NULL))"
+/* By number, as store_device_get. */
+int store_device_by_id(
+    struct store *store, int64_t id, struct device *out, struct err *err) MUST_USE;
+
+/* The words of a trigger of schema/ for a device that is there already. */
+#define DEVICE_TAKEN "device: is registered already"
+/* The row of a device: import 0 with its number and event, else both are 0. */
+int store_device_put(struct store *store, const struct device *device, int64_t id,
+    time_t registered, int64_t import, int64_t event, struct err *err) MUST_USE;
+/* FAIL_CONFLICT telling where the device is already, seen or not; import is the one being filled,
+ * or 0. 0 when it is nowhere. */
+int store_device_clash(
+    struct store *store, const struct eui64 *eui, int64_t import, struct err *err) MUST_USE;
+/* FAIL_CONFLICT unless the column holds the holder's hwType. */
+int store_hw_type_check(
+    struct db_stmt *stmt, int col, const struct holder *holder, struct err *err) MUST_USE;
+/*
+ * A device's row for a holder that has none yet: found, or added when an operator issues (enrols
+ * through operators only, approved). FAIL_DENIED when it came over the front, FAIL_CONFLICT for
+ * another hwType and for an import that is not finished.
+ */
+int store_device_ensure(struct store *store, const struct store_actor *actor,
+    const struct holder *holder, struct err *err) MUST_USE;
 
 #endif

@@ -219,6 +219,33 @@ store_certs_by_serial(struct store *store, const struct serial *serial, struct s
 }
 
 int
+store_cert_match(struct store *store, const struct serial *serial, struct span der,
+    struct store_cert *out, bool *found, struct err *err)
+{
+	struct store_cert rows[STORE_CAS_MAX]; /* a serial stands once under each CA */
+	struct buf have = { 0 };
+	size_t n = 0, i;
+	int r = -1;
+
+	if (store_certs_by_serial(store, serial, rows, ARRAY_LEN(rows), &n, err) != 0)
+		goto out;
+	for (i = 0; i < n; i++) {
+		buf_reset(&have);
+		if (store_cert_der(store, rows[i].id, &have, err) != 0)
+			goto out;
+		if (span_eq(buf_span(&have), der))
+			break;
+	}
+	*found = i < n;
+	if (i < n)
+		*out = rows[i];
+	r = 0;
+out:
+	buf_free(&have);
+	return r;
+}
+
+int
 store_certs_by_key(struct store *store, const uint8_t key_hash[SHA256_LEN], struct store_cert *out,
     size_t cap, size_t *n, struct err *err)
 {

@@ -15,7 +15,8 @@
 
 /* Rows of the base database. Times 100; certificates: 1 root CA, 2 issuing CA, then devices' (3
  * valid, 4 on hold, 5 revoked), 6 the OCSP responder of CA 2. Holders: 1 and 2 the CAs, 3 to 5
- * the devices, 6 the responder, 7 and 8 devices without certificate. */
+ * the devices, 6 the responder, 7 and 8 devices without certificate. The register knows the devices
+ * of holders 3, 4, 5, 7 and 8 by the numbers 1 to 5: approved, without proofs. */
 #define Z30 "000000000000000000000000000000000000000000000000000000000000"
 #define KEY(two) "X'" two Z30 "00'"
 #define KEY_TAIL(two) "X'" Z30 "00" two "'"
@@ -29,6 +30,12 @@
 	     ", X'" serial "', " profile ", " holder ", " use ", " key ", 100, 1000, " replaces    \
 	     ", " state ", " reason ", 100, " event ");"
 #define NEWEST "(SELECT max(id) FROM event)"
+#define DEVICE_EVENT(action, id)                                                                   \
+	"INSERT INTO event (time, actor, action, device) VALUES (100, -1, '" action "', " id ");"
+#define DEVICE(id, eui)                                                                            \
+	DEVICE_EVENT("device", id)                                                                 \
+	"INSERT INTO device (id, eui, hw_type, proofs, end_to_end, approved, registered, event) "  \
+	"VALUES (" id ", X'" eui "', '1.2.3', 0, 0, 1, 100, " NEWEST ");"
 #define ISSUE(id, ca, serial, profile, holder, use, key, replaces)                                 \
 	DER(id)                                                                                    \
 	ISSUED(id, ca, holder, "0", "NULL", "100")                                                 \
@@ -51,6 +58,9 @@ static const char *const base[] = {
 	"(1, X'0000000000000002', '1.2.3'), (1, X'0000000000000003', '1.2.3'), "
 	"(3, X'6f', ''), (1, X'0000000000000004', '1.2.3'), "
 	"(1, X'0000000000000005', '1.2.3')",
+	DEVICE("1", "0000000000000001") DEVICE("2", "0000000000000002"),
+	DEVICE("3", "0000000000000003") DEVICE("4", "0000000000000004"),
+	DEVICE("5", "0000000000000005"),
 	ISSUE("1", "1", "01", "1", "1", "3", KEY("01"), "NULL"),
 	"UPDATE ca SET certificate = 1 WHERE id = 1",
 	ISSUE("2", "1", "02", "2", "2", "3", KEY("02"), "NULL"),
@@ -146,15 +156,17 @@ schema_try(sqlite3 *db, const struct schema_case *c)
 	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 }
 
+/* One pair of databases for all tables of a program: each case undoes what it did. */
 static inline void
 schema_cases(const struct schema_case *cases, size_t n)
 {
-	for (int strict = 0; strict < 2; strict++) {
-		sqlite3 *db = schema_open(strict);
+	static sqlite3 *db[2];
 
+	for (int strict = 0; strict < 2; strict++) {
+		if (db[strict] == NULL)
+			db[strict] = schema_open(strict);
 		for (size_t i = 0; i < n; i++)
-			schema_try(db, &cases[i]);
-		sqlite3_close(db);
+			schema_try(db[strict], &cases[i]);
 	}
 }
 #define SCHEMA_CASES(cases) schema_cases((cases), sizeof(cases) / sizeof((cases)[0]))

@@ -11,7 +11,7 @@
 
 #include "smki/file.h"
 #include "smki/mem.h"
-#include "smki/store.h"
+#include "smki/store_crl.h"
 
 #include "test.h"
 

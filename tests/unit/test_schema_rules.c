@@ -255,7 +255,7 @@ static const struct schema_case crl_cases[] = {
 	{ "burnt again", NULL, "INSERT OR REPLACE INTO crl (ca, number, taken) VALUES (2, 1, 1)",
 	    "crl: number is not the next one" },
 	{ "comes finished", NULL,
-	    "INSERT INTO crl VALUES (2, 3, 100, 1, 100, 200, 0, 9, zeroblob(32))",
+	    "INSERT INTO crl VALUES (2, 3, 100, 1, 100, 200, 0, 9, zeroblob(32), NULL)",
 	    "or comes finished" },
 	{ "finish", "INSERT INTO crl (ca, number, taken) VALUES (2, 3, 100);" CRL_EVENT,
 	    FINISH("3", NEWEST " - 1", "100"), NULL },

@@ -40,10 +40,10 @@ test_issue(void)
 	CU_ASSERT_EQUAL(got.reason, REASON_UNSPECIFIED);
 	CU_ASSERT_EQUAL(got.changed, 2000);
 	CU_ASSERT_EQUAL(got.invalid_since, 0);
-	/* ca, holder, issue */
-	CU_ASSERT_EQUAL(got.event, 3);
+	/* ca, device, holder, issue */
+	CU_ASSERT_EQUAL(got.event, 4);
 	MUST(store_event_newest(store, &event, &time, &err));
-	CU_ASSERT_EQUAL(event, 3);
+	CU_ASSERT_EQUAL(event, 4);
 	CU_ASSERT_EQUAL(time, 2000);
 
 	MUST(store_cert_der(store, id, &der, &err));
@@ -81,7 +81,7 @@ test_issue(void)
 	MUST(store_status_get(store, 1, &cert.serial, &status, &err));
 	CU_ASSERT_EQUAL(status.state, CERT_HOLD);
 	CU_ASSERT_EQUAL(status.reason, REASON_CERTIFICATE_HOLD);
-	CU_ASSERT_EQUAL(newest_event(store), 4);
+	CU_ASSERT_EQUAL(newest_event(store), 5);
 	store_close(store);
 	store_dir_end();
 }
@@ -488,11 +488,14 @@ test_crl(void)
 	CHECK(rows[0].this_update == 2203 && rows[0].next_update == 3200);
 	CHECK(rows[0].entries == 3 && rows[0].size == 500);
 	CHECK_MEM(rows[0].sha256, 32, crl.sha256, 32);
-	MUST(store_crl_recent(store, 1, rows, 4, &n, &err));
+	MUST(
+	    store_list_recent(store, &(struct crl_which){ 1, CRL_COMPLETE, 0 }, rows, 4, &n, &err));
 	CHECK(n == 3 && rows[0].number == 4 && rows[1].number == 3 && rows[2].number == 1);
-	MUST(store_crl_recent(store, 1, rows, 2, &n, &err));
+	MUST(
+	    store_list_recent(store, &(struct crl_which){ 1, CRL_COMPLETE, 0 }, rows, 2, &n, &err));
 	CHECK(n == 2 && rows[1].number == 3);
-	MUST(store_crl_recent(store, 2, rows, 4, &n, &err));
+	MUST(
+	    store_list_recent(store, &(struct crl_which){ 2, CRL_COMPLETE, 0 }, rows, 4, &n, &err));
 	CU_ASSERT_EQUAL(n, 0);
 
 	crl.number = 2;
