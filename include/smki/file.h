@@ -20,9 +20,16 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *err) MU
 int file_write(
     const char *path, const void *data, size_t len, mode_t mode, struct err *err) MUST_USE;
 
+/* As file_read for what decides something (policies, anchors): regular file, no link, owned by root
+ * or the effective user, not writable by group or others (FAIL_DENIED). */
+int file_read_own(const char *path, size_t max, struct buf *out, struct err *err) MUST_USE;
+
 /* A secret to be read once: regular file, owned by root or the effective user, no access for
  * others nor write for group (FAIL_DENIED). A trailing line end is dropped. Give out to buf_wipe. */
 int file_read_secret(const char *path, size_t max, struct buf *out, struct err *err) MUST_USE;
+/* The same for a secret of exactly n octets, where a line end is one of them. Another length:
+ * FAIL_INVALID; out is then unchanged. */
+int file_read_key(const char *path, uint8_t *out, size_t n, struct err *err) MUST_USE;
 
 int file_sync_dir(const char *path, struct err *err) MUST_USE;
 /* mkdir with exactly this mode whatever the umask; exists: FAIL_CONFLICT. */

@@ -29,6 +29,8 @@ struct wire_head {
 
 /* Writer onto a buf: start empties it and puts the head; the puts append; the caller sends. */
 void wire_start(struct buf *msg, uint16_t op, uint32_t id, uint8_t flags);
+/* The id of a started message, for who learns it only when the message is sent. */
+void wire_set_id(struct buf *msg, uint32_t id);
 void wire_put_u8(struct buf *msg, uint8_t value);
 void wire_put_u32(struct buf *msg, uint32_t value);
 void wire_put_i64(struct buf *msg, int64_t value);

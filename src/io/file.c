@@ -92,15 +92,20 @@ file_read(const char *path, size_t max, struct buf *out, struct err *err)
 	return r;
 }
 
-int
-file_read_secret(const char *path, size_t max, struct buf *out, struct err *err)
+/*
+ * Open a file that decides something: regular, root's or the effective user's, and none of the
+ * forbidden bits in its mode.
+ */
+static int
+file_open_own(const char *path, mode_t forbidden, const char *finding, int *out, struct err *err)
 {
-	size_t start = out->len;
 	struct stat st;
-	int fd, r = -1;
+	int fd;
 
 	/* NONBLOCK: a pipe that nobody writes to is refused below, not waited for. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0 && errno == ELOOP)
+		return err_set(err, FAIL_DENIED, "%s: is a symbolic link", path);
 	if (fd < 0)
 		return file_fail(err, path);
 	if (fstat(fd, &st) != 0) {
@@ -116,11 +121,38 @@ file_read_secret(const char *path, size_t max, struct buf *out, struct err *err)
 		    (long)st.st_uid, (long)geteuid());
 		goto out;
 	}
-	if ((st.st_mode & (S_IWGRP | S_IRWXO)) != 0) {
-		err_set(err, FAIL_DENIED, "%s: mode %04o is open to others; chmod 0400", path,
-		    (unsigned)(st.st_mode & 07777));
+	if ((st.st_mode & forbidden) != 0) {
+		err_set(err, FAIL_DENIED, "%s: mode %04o %s", path, (unsigned)(st.st_mode & 07777),
+		    finding);
 		goto out;
 	}
+	*out = fd;
+	return 0;
+out:
+	close(fd);
+	return -1;
+}
+
+int
+file_read_own(const char *path, size_t max, struct buf *out, struct err *err)
+{
+	int fd, r;
+
+	if (file_open_own(path, S_IWGRP | S_IWOTH, "is writable by group or others", &fd, err) != 0)
+		return -1;
+	r = file_drain(fd, path, max, out, err);
+	close(fd);
+	return r;
+}
+
+int
+file_read_secret(const char *path, size_t max, struct buf *out, struct err *err)
+{
+	size_t start = out->len;
+	int fd, r = -1;
+
+	if (file_open_own(path, S_IWGRP | S_IRWXO, "is open to others; chmod 0400", &fd, err) != 0)
+		return -1;
 	/* All room at once: a buffer that moves would leave a copy of the secret behind. */
 	buf_reserve(out, max + 1);
 	if (file_drain(fd, path, max, out, err) != 0) {
@@ -133,6 +165,29 @@ file_read_secret(const char *path, size_t max, struct buf *out, struct err *err)
 		out->len--;
 	r = 0;
 out:
+	close(fd);
+	return r;
+}
+
+int
+file_read_key(const char *path, uint8_t *out, size_t n, struct err *err)
+{
+	struct buf got = { 0 };
+	int fd, r = -1;
+
+	if (file_open_own(path, S_IWGRP | S_IRWXO, "is open to others; chmod 0400", &fd, err) != 0)
+		return -1;
+	buf_reserve(&got, n + 1);
+	if (file_drain(fd, path, n, &got, err) != 0)
+		goto out;
+	if (got.len != n) {
+		err_set(err, FAIL_INVALID, "%s: has %zu octets, not %zu", path, got.len, n);
+		goto out;
+	}
+	memcpy(out, got.data, n);
+	r = 0;
+out:
+	buf_wipe(&got);
 	close(fd);
 	return r;
 }

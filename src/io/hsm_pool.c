@@ -56,18 +56,22 @@ hsm_pool_push(struct hsm_pool *pool, struct hsm_work *work, bool first)
 	work->next = first ? pool->head : NULL;
 	*(work->prev == NULL ? &pool->head : &work->prev->next) = work;
 	*(work->next == NULL ? &pool->tail : &work->next->prev) = work;
-	/* A signal could go to a thread that is parked and leaves the job lying. */
-	if (clock_mono_ms() < pool->parked_until)
-		pthread_cond_broadcast(&pool->wanted);
-	else
-		pthread_cond_signal(&pool->wanted);
 }
 
 void
-hsm_pool_end_work(struct hsm_work *work)
+hsm_pool_ring(struct hsm_pool *pool, pthread_cond_t *bell)
 {
-	pthread_cond_destroy(&work->ended);
-	free(work);
+	/* A signal could go to a thread that is parked and leaves the job lying. */
+	bool parked = clock_mono_ms() < pool->parked_until;
+
+	pthread_mutex_unlock(&pool->lock);
+	if (bell != NULL)
+		pthread_cond_broadcast(bell);
+	else if (parked)
+		pthread_cond_broadcast(&pool->wanted);
+	else
+		pthread_cond_signal(&pool->wanted);
+	pthread_mutex_lock(&pool->lock);
 }
 
 /* Sessions of the present generation. */
@@ -143,6 +147,8 @@ hsm_pool_next_overdue(const struct hsm_pool *pool, int64_t now, int64_t until)
 static void
 hsm_pool_destroy(struct hsm_pool *pool)
 {
+	for (size_t i = 0; i < HSM_POOL_BELLS; i++)
+		pthread_cond_destroy(&pool->bell[i]);
 	pthread_cond_destroy(&pool->wanted);
 	pthread_cond_destroy(&pool->changed);
 	pthread_mutex_destroy(&pool->lock);
@@ -183,6 +189,8 @@ hsm_pool_open(struct hsm_module *module, unsigned n, long bring_up_ms,
 	require(pthread_mutex_init(&pool->lock, NULL) == 0);
 	hsm_pool_cond_init(&pool->wanted);
 	hsm_pool_cond_init(&pool->changed);
+	for (size_t i = 0; i < HSM_POOL_BELLS; i++)
+		hsm_pool_cond_init(&pool->bell[i]);
 	pthread_mutex_lock(&pool->lock);
 	hsm_pool_fill(pool);
 	r = pool->n_workers == 0 ? -1 : 0;
@@ -270,7 +278,7 @@ hsm_pool_overdue(struct hsm_pool *pool, struct hsm_work *work, int64_t now, stru
 
 	if (work->state == WORK_QUEUED) {
 		hsm_pool_unlink(pool, work);
-		hsm_pool_end_work(work);
+		free(work);
 	} else {
 		what = "the call did not come back";
 		work->orphan = true;
@@ -305,10 +313,11 @@ hsm_pool_run(struct hsm_pool *pool, struct hsm_job *job, long limit_ms, struct e
 	work->job = *job;
 	work->limit_ms = limit_ms;
 	work->deadline = now + limit_ms;
-	hsm_pool_cond_init(&work->ended);
+	work->ended = &pool->bell[pool->next_bell++ % HSM_POOL_BELLS];
 	hsm_pool_push(pool, work, false);
+	hsm_pool_ring(pool, NULL);
 	while (work->state != WORK_ENDED && now < work->deadline) {
-		hsm_pool_wait(pool, &work->ended, hsm_pool_next_overdue(pool, now, work->deadline));
+		hsm_pool_wait(pool, work->ended, hsm_pool_next_overdue(pool, now, work->deadline));
 		now = clock_mono_ms();
 		hsm_pool_reap(pool, now);
 	}
@@ -321,7 +330,7 @@ hsm_pool_run(struct hsm_pool *pool, struct hsm_job *job, long limit_ms, struct e
 		*job = work->job;
 	else if (err != NULL)
 		*err = work->err;
-	hsm_pool_end_work(work);
+	free(work);
 out:
 	pthread_mutex_unlock(&pool->lock);
 	return r;

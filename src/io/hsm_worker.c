@@ -310,6 +310,7 @@ hsm_worker_thread(void *arg)
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
 		struct hsm_work *work;
+		pthread_cond_t *bell;
 		int back;
 
 		hsm_worker_await(worker);
@@ -322,12 +323,14 @@ hsm_worker_thread(void *arg)
 		back = hsm_worker_do(worker, work);
 		worker->work = NULL;
 		if (work->orphan) {
-			hsm_pool_end_work(work);
+			free(work);
 		} else if (back) {
 			hsm_pool_push(pool, work, true);
+			hsm_pool_ring(pool, NULL);
 		} else {
+			bell = work->ended;
 			work->state = WORK_ENDED;
-			pthread_cond_signal(&work->ended);
+			hsm_pool_ring(pool, bell); /* work is its asker's */
 		}
 		if (worker->given_up) {
 			hsm_worker_come_back(worker);

@@ -10,6 +10,9 @@
 
 #include "hsm_pool.h"
 
+/* Askers that can be woken one by one; more share. */
+#define HSM_POOL_BELLS 64
+
 enum hsm_work_state {
 	WORK_QUEUED,
 	WORK_RUNNING,
@@ -25,8 +28,8 @@ struct hsm_work {
 	long limit_ms;
 	int result;
 	struct err err;
-	pthread_cond_t ended;
-	bool orphan; /* the asker has left */
+	pthread_cond_t *ended; /* one of the pool's, so that it outlives the job; maybe shared */
+	bool orphan;	       /* the asker has left */
 	struct hsm_worker *worker;
 };
 
@@ -50,6 +53,8 @@ struct hsm_pool {
 	pthread_mutex_t lock;
 	pthread_cond_t wanted;	/* a job is queued, a parked thread may go on, or closing */
 	pthread_cond_t changed; /* bring-up ended, or a thread ended */
+	pthread_cond_t bell[HSM_POOL_BELLS]; /* a job of an asker has ended */
+	unsigned next_bell;
 	struct hsm_work *head, *tail;
 	struct hsm_worker *workers[HSM_SESSIONS_MAX];
 	unsigned n_workers, n_wanted;
@@ -75,10 +80,12 @@ int hsm_worker_spawn(struct hsm_pool *pool);
 
 /* Wait for cond until that time of clock_mono_ms, or less. */
 void hsm_pool_wait(struct hsm_pool *pool, pthread_cond_t *cond, int64_t until_ms);
-/* The queue: at its head (first) or tail; out of it; free a job that is not in it. */
+/* The queue: at its head (first) or tail; out of it. Who pushes rings afterwards. */
 void hsm_pool_push(struct hsm_pool *pool, struct hsm_work *work, bool first);
 void hsm_pool_unlink(struct hsm_pool *pool, struct hsm_work *work);
-void hsm_pool_end_work(struct hsm_work *work);
+/* Wake whom a job is for, or with NULL who takes one. The mutex is let go meanwhile: who wakes
+ * would only wait for it. */
+void hsm_pool_ring(struct hsm_pool *pool, pthread_cond_t *bell);
 /* Number of sessions of the present generation. */
 unsigned hsm_pool_up(const struct hsm_pool *pool);
 /* Take the thread out of pool->workers. */

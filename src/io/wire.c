@@ -32,6 +32,14 @@ wire_start(struct buf *msg, uint16_t op, uint32_t id, uint8_t flags)
 }
 
 void
+wire_set_id(struct buf *msg, uint32_t id)
+{
+	require(msg->len >= WIRE_HEAD);
+	for (size_t i = 0; i < sizeof(id); i++)
+		msg->data[3 + i] = (uint8_t)(id >> (24 - 8 * i));
+}
+
+void
 wire_put_u8(struct buf *msg, uint8_t value)
 {
 	buf_add_u8(msg, value);

@@ -177,6 +177,49 @@ test_secret(void)
 	dir_end();
 }
 
+static void
+test_own(void)
+{
+	static const struct {
+		mode_t mode;
+		int r;
+	} rows[] = {
+		{ 0400, 0 },
+		{ 0644, 0 },
+		{ 0444, 0 },
+		{ 0664, -1 },
+		{ 0620, -1 },
+		{ 0646, -1 },
+	};
+	struct buf out = { 0 };
+	struct err err;
+
+	dir_new();
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		put("conf", "text\n", rows[i].mode);
+		buf_reset(&out);
+		CU_ASSERT_EQUAL(file_read_own(in("conf"), 5, &out, &err), rows[i].r);
+		CHECK(rows[i].r == 0 ? out.len == 5 : out.len == 0 && err.code == FAIL_DENIED);
+		unlink(in("conf"));
+	}
+	buf_reset(&out);
+	put("conf", "text\n", 0644);
+	CHECK(file_read_own(in("conf"), 4, &out, &err) != 0 && err.code == FAIL_INVALID);
+	CHECK(symlink(in("conf"), in("link")) == 0);
+	CHECK(file_read_own(in("link"), 5, &out, &err) != 0 && err.code == FAIL_DENIED);
+	CHECK(file_read_own(in("none"), 5, &out, &err) != 0 && err.code == FAIL_NOT_FOUND);
+	CHECK(file_read_own(dir, 5, &out, &err) != 0 && err.code == FAIL_DENIED);
+	CHECK(mkfifo(in("fifo"), 0600) == 0); /* nobody writes: must not wait */
+	CHECK(file_read_own(in("fifo"), 5, &out, &err) != 0 && err.code == FAIL_DENIED);
+	if (geteuid() == 0) {
+		CHECK(chown(in("conf"), 65534, 65534) == 0);
+		CHECK(file_read_own(in("conf"), 5, &out, &err) != 0 && err.code == FAIL_DENIED);
+	}
+	CU_ASSERT_EQUAL(out.len, 0);
+	buf_free(&out);
+	dir_end();
+}
+
 static int
 mode_of(const char *name)
 {
@@ -299,6 +342,7 @@ static const struct test_case cases[] = {
 	{ "read", test_read },
 	{ "standard input", test_stdin },
 	{ "secrets", test_secret },
+	{ "what decides something", test_own },
 	{ "write", test_write },
 	{ "write on a full disk", test_write_full },
 	{ "folders", test_dirs },
