@@ -9,6 +9,7 @@
 #include "smki/issue.h"
 #include "smki/lifecycle.h"
 #include "smki/status.h"
+#include "smki/store_crl.h"
 #include "smki/wire.h"
 
 /* Numbers are on the wire: never reuse one. */
@@ -19,7 +20,7 @@ enum admin_op {
 	ADMIN_CHANGE = 4,    /* struct status_request -> struct status_result */
 	ADMIN_SHOW = 5,	     /* struct admin_find -> struct admin_found messages (MORE) */
 	ADMIN_LIST = 6,	     /* struct admin_list -> messages of count(4) store_cert (MORE) */
-	ADMIN_CRL = 7,	     /* struct admin_name -> struct store_crl, then the file in pieces of
+	ADMIN_CRL = 7,	     /* struct admin_crl_ask -> struct store_crl, then the file in pieces of
 			       * one wire_put_bytes each (MORE) */
 	ADMIN_CA_LIST = 8,   /* -> struct admin_ca messages (MORE) */
 	ADMIN_CA_CHANGE = 9, /* as ADMIN_CHANGE, for certificates that a root issued */
@@ -39,6 +40,7 @@ enum admin_op {
 	ADMIN_IMPORT_DROP = 21,	  /* i64 import -> nothing: none of it ever is */
 	ADMIN_ACCESS_KEY = 22,	  /* struct store_access_key -> nothing: take it up */
 	ADMIN_ACCESS_KEYS = 23,	  /* -> count, struct store_access_key each */
+	ADMIN_DEVICE_NAMES = 24,  /* -> struct register_names */
 };
 
 /* A root has few children; more revoked ones than this need another way. */
@@ -56,6 +58,12 @@ struct admin_hello {
 
 struct admin_name {
 	char ca[NAME_LEN]; /* "" = the only issuing CA */
+};
+
+struct admin_crl_ask {
+	char ca[NAME_LEN];  /* as in admin_name */
+	enum crl_kind kind; /* of the list to be made */
+	int64_t shard;	    /* CRL_SHARD: its number, else 0 */
 };
 
 struct admin_find {
@@ -91,6 +99,9 @@ struct admin_status {
 	bool token_ready;
 	uint32_t queue;		 /* requests waiting */
 	char alarm[ERR_MSG_MAX]; /* "" = none: clock in doubt, token away, CRL overdue */
+	int64_t refused;	 /* requests of devices and strangers refused in the last hour */
+	uint32_t imports;	 /* going on, or broken off and not removed yet */
+	time_t server_until;	 /* end of the TLS server's newest certificate; 0 = none */
 };
 
 struct admin_ca {
@@ -128,6 +139,8 @@ void admin_hello_put(struct buf *msg, const struct admin_hello *hello);
 int admin_hello_get(struct wire_in *in, struct admin_hello *out, struct err *err) MUST_USE;
 void admin_name_put(struct buf *msg, const struct admin_name *name);
 int admin_name_get(struct wire_in *in, struct admin_name *out, struct err *err) MUST_USE;
+void admin_crl_ask_put(struct buf *msg, const struct admin_crl_ask *ask);
+int admin_crl_ask_get(struct wire_in *in, struct admin_crl_ask *out, struct err *err) MUST_USE;
 void admin_find_put(struct buf *msg, const struct admin_find *find);
 int admin_find_get(struct wire_in *in, struct admin_find *out, struct err *err) MUST_USE;
 void admin_found_put(struct buf *msg, const struct admin_found *found);

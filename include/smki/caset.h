@@ -6,6 +6,7 @@
 
 #include "smki/home.h"
 #include "smki/ocsp.h"
+#include "smki/store_crl.h"
 
 struct ca {
 	int64_t id;
@@ -31,6 +32,15 @@ int caset_load(
 void caset_free(struct caset *set);
 /* The URIs of a CA of this name into is; url "" = none. Too long: FAIL_INVALID. */
 int caset_uris(const char *url, const char *ca, struct issuer *is, struct err *err) MUST_USE;
+
+/* Whether the CA with this number and all above it are valid at now, as the database has them. */
+int caset_stands(
+    struct store *store, int64_t ca, time_t now, bool *stands, struct err *err) MUST_USE;
+
+/* Where lists of which are published: the CA's own CRL URI, with "-delta" or "-SHARD" behind the
+ * name. FAIL_INVALID when the CA has no URI or it would be too long. */
+int caset_list_uri(const struct ca *ca, const struct crl_which *which, char out[URI_MAX],
+    struct err *err) MUST_USE;
 
 /*
  * Bind each CA whose [ca NAME] token is token_name to its key; the token's public key must be the

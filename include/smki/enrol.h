@@ -18,7 +18,8 @@
  *              End-to-end.
  *  certificate a certificate of ours for this device, found byte for byte, not revoked, not on
  *              hold, not ended, of use USE_SIGNATURE: proves re-enrolment, and the first enrolment
- *              for a further profile. End-to-end only with a statement signed by its key.
+ *              for a further profile. One that was followed by another proves no more than a retry
+ *              of what is there. End-to-end only with a statement signed by its key.
  * A proof that is offered and wrong refuses, also when another offered one would do.
  */
 #ifndef SMKI_ENROL_H
@@ -35,6 +36,7 @@
 #define ENROL_SECRET_OCTETS 16
 #define ENROL_ADDRESS_LEN 64 /* numeric address, with NUL */
 #define ENROL_SIG_MAX 144    /* ECDSA-Sig-Value of P-384 */
+#define ENROL_KEY_MAX 512    /* PKCS#8 of P-384 */
 
 /* Numbers are on the wire. */
 enum enrol_kind {
@@ -85,17 +87,21 @@ struct enrol_conf {
 	const struct profiles *profiles;
 	struct issue *issue;
 	struct timeguard *guard;
-	const struct anchors *anchors; /* manufacturers.h */
+	struct anchors *anchors; /* manufacturers.h */
 	/* PEPPER_LEN octets, for HMAC; copied, wiped by enrol_free. */
 	struct span pepper;
 	struct refusals *refusals; /* counts */
 };
 int enrol_new(const struct enrol_conf *conf, struct enrol **out, struct err *err) MUST_USE;
 void enrol_free(struct enrol *enrol);
+/* Exchange the contents of conf's anchors and these, while requests are on their way. Any thread. */
+void enrol_anchors_swap(struct enrol *enrol, struct anchors *anchors);
 
 /* One request on its way, as issue_task: the caller fills request, done and arg and frees it in
  * done(). done() is called once, from a worker or the committer; answer is lent to it. err instead
- * of an answer when the service could not judge (FAIL_UNAVAILABLE, FAIL_INTERNAL, FAIL_LIMIT). */
+ * of an answer when the service could not judge (FAIL_UNAVAILABLE, FAIL_INTERNAL, FAIL_LIMIT, and
+ * FAIL_DENIED for a CA that issues nothing). A task that has to come back to a worker goes to
+ * issue_conf's requeue as an issue_task with this task's arg: enrol_run is then called again. */
 struct enrol_task {
 	struct enrol_request request;
 	void (*done)(
@@ -113,6 +119,14 @@ void enrol_run(struct enrol *enrol, struct enrol_task *task, struct store *reade
 /* Text of a new secret, and its HMAC. FAIL_INTERNAL without randomness. */
 int enrol_secret_make(struct span pepper, const struct eui64 *eui, char out[ENROL_SECRET_MAX + 1],
     uint8_t hmac[SHA256_LEN], struct err *err) MUST_USE;
+/*
+ * The form of a given secret: at most ENROL_SECRET_MAX octets; at least 26 characters of base32 or
+ * 32 hexadecimal digits, any case, dashes passed over (text of hexadecimal digits alone is taken
+ * for hexadecimal). What nobody drew at random is refused, too: fewer than six different
+ * characters, a block that repeats itself, a run through the alphabet. FAIL_INVALID "secret: ...";
+ * the text is never in the message.
+ */
+int enrol_secret_check(const char *text, struct err *err) MUST_USE;
 /* Text to its HMAC. Given secrets (imports) must hold at least 128 bits as base32 (26 characters)
  * or hexadecimal (32 digits): FAIL_INVALID "secret: ..." else; the text is not in the message. */
 int enrol_secret_hmac(struct span pepper, const struct eui64 *eui, const char *text,

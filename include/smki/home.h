@@ -59,12 +59,15 @@ struct home_enrol {
 	long refusals_kept;  /* 30d (1d..3650d) */
 };
 
+/* Issuer and audience of access tokens, with NUL. */
+#define HOME_CLAIM_LEN 256
+
 /* [access] tokens */
 struct home_access {
-	long lifetime;	      /* 10m (1m..15m) */
-	char issuer[256];     /* iss; "" = the https address */
-	char audience[256];   /* aud; "" = the issuer */
-	char token[NAME_LEN]; /* where the keys are; "" = the issuing CA's */
+	long lifetime;		       /* 10m (1m..15m) */
+	char issuer[HOME_CLAIM_LEN];   /* iss; "" = the home's url, without one "smki" */
+	char audience[HOME_CLAIM_LEN]; /* aud; "" = the issuer */
+	char token[NAME_LEN]; /* where the keys are, [ca issuing]'s unless told; "" = nowhere */
 };
 
 struct home {
@@ -78,6 +81,7 @@ struct home {
 	char ocsp_key[HSM_LABEL_MAX + 1];
 	long ocsp_validity;	   /* [ocsp] validity: 1h, 5m..24h */
 	bool ocsp_extended_revoke; /* [ocsp] never_issued = unknown | revoked */
+	long ocsp_cache;	   /* [ocsp] cache: MiB of signed answers, 64 (0..4096) */
 	char http_listen[64];	   /* [http] listen ADDR:PORT */
 	long http_workers;	   /* [http] workers, 1..16 */
 	long http_connections;	   /* [http] connections, at most 120 a worker */
@@ -89,6 +93,7 @@ struct home {
 	long crl_validity;	/* [crl] validity: 24h */
 	long crl_interval;	/* [crl] interval: 12h */
 	long crl_delay;		/* [crl] delay: at most this often on change, 10 s (1 s..60 s) */
+	bool crl_deltas;	/* [crl] deltas: on change a delta, not a complete list: no */
 	long root_crl_validity; /* [crl] root_validity: 365 d */
 	long certificates_per_device; /* [issue] certificates_per_device: 99 */
 	size_t n_users[ROLE_ADMINISTRATOR + 1];
@@ -99,7 +104,8 @@ struct home {
 #define HOME_CONF "smki.conf"
 #define HOME_DB_DIR "db"
 #define HOME_DB "db/smki.db"
-#define HOME_LOCK "db/smkid.lock" /* held by the smkid that serves the home */
+#define HOME_STATUS "db/status.page" /* the newest state change (statuspage.h) */
+#define HOME_LOCK "db/smkid.lock"    /* held by the smkid that serves the home */
 #define HOME_POLICIES "policies"
 #define HOME_TOKENS "tokens"
 #define HOME_PINS "pin"
@@ -116,8 +122,9 @@ int home_dir(const char *given, char out[HOME_PATH_MAX], struct err *err) MUST_U
 /* Read and check DIR/smki.conf; every value range-checked, unknown keys refused with their line.
  * No such home: FAIL_NOT_FOUND "home DIR: no smki.conf; make one with: smki init". */
 int home_load(const char *dir, struct home *out, struct err *err) MUST_USE;
-/* FAIL_INVALID unless ADDR:PORT with a numeric address, IPv6 in brackets; port 0 = any free one. */
-int home_listen_check(const char *listen, struct err *err) MUST_USE;
+/* FAIL_INVALID "WHAT = ...: ..." unless ADDR:PORT with a numeric address, IPv6 in brackets; port 0 =
+ * any free one. */
+int home_listen_check(const char *what, const char *listen, struct err *err) MUST_USE;
 /*
  * The URL goes into certificates as it stands, with a path behind it: an http URI of RFC 3986
  * without query or fragment; final slashes are dropped on the way to out. https is refused:

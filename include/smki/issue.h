@@ -31,12 +31,15 @@ struct issue_result;
 
 /*
  * A gate of the caller's before each verdict: with the reader before the token is troubled, and
- * with the writer inside the transaction (recording), so that what it read still holds. After the
- * rows are written, recorded() adds the caller's own. Both may run again; 0 or -1.
+ * with the writer inside the transaction (recording), so that what it read still holds. fresh()
+ * follows when the verdict is a new certificate: limits go there, a retry is no business of theirs.
+ * After the rows are written, recorded() adds the caller's own. All may run again; 0 or -1.
  */
 struct issue_gate {
 	int (*check)(struct issue_task *task, struct store *store, bool recording,
 	    const struct grant *grant, const uint8_t key_hash[SHA256_LEN], time_t now,
+	    struct err *err);
+	int (*fresh)(struct issue_task *task, struct store *store, bool recording, time_t now,
 	    struct err *err);
 	int (*recorded)(struct issue_task *task, struct store *store,
 	    const struct store_actor *actor, const uint8_t key_hash[SHA256_LEN],
@@ -54,8 +57,11 @@ struct issue_request {
 	struct buf csr; /* as it arrived; owned by the task */
 	/* The callers in this process only; none of it is on the wire: */
 	const struct issue_gate *gate; /* NULL = none */
-	bool server_key;	       /* make a key; csr, when there, tells the rest */
-	char hw_type[OID_TEXT_LEN];    /* of the device, for server_key without csr */
+	void *gate_ctx;		       /* the gate's */
+	/* Make a key; csr, when there, tells the rest: its key and signature are passed over (RFC
+	 * 7030 4.4.1). Without one: profile, device and hw_type. */
+	bool server_key;
+	char hw_type[OID_TEXT_LEN]; /* of the device, for server_key without csr */
 };
 
 struct issue_result {
@@ -88,7 +94,7 @@ struct issue_task *issue_task_new(void);
 void issue_task_free(struct issue_task *task);
 
 /* All borrowed and alive until issue_free. draw: CSPRNG (tests: another). requeue hands a task
- * back to a worker (its serial was taken); it must not fail. */
+ * back to a worker (its serial was taken, or its key was in flight); it must not fail. */
 struct issue_conf {
 	const struct caset *cas;
 	const struct profiles *profiles;

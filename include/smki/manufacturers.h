@@ -24,6 +24,10 @@ struct anchors {
 /* No such file: none. A bad one fails the whole, named. Files must not be writable by others. */
 int anchors_load(const struct home *home, struct anchors *out, struct err *err) MUST_USE;
 void anchors_free(struct anchors *anchors);
+/* The files that manufacturers.cnf of a folder of policies names, relative to it; what each gives
+ * other than 0 ends it. No such file: none. */
+int anchors_files(const char *policies, int (*each)(void *ctx, const char *rel, struct err *err),
+    void *ctx, struct err *err) MUST_USE;
 /* NULL when there is none of this name. */
 const struct anchor *anchors_get(const struct anchors *anchors, const char *manufacturer);
 /*

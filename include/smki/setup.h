@@ -1,6 +1,6 @@
 /*
  * smki init: a new home with configuration, database, tokens, keys, CAs, responder, TLS server
- * certificate and root CRL. The one writer of the database beside smkid, before smkid ever ran.
+ * certificate, first key for access tokens and root CRL. The one writer of the database beside smkid, before smkid ever ran.
  */
 #ifndef SMKI_SETUP_H
 #define SMKI_SETUP_H
@@ -22,7 +22,8 @@ struct setup {
 	const char *token_uri[SETUP_TOKENS]; /* NULL = SoftHSM in the home */
 	const char *url;		     /* NULL = none: profiles with CDP or AIA refuse */
 	const char *http;		     /* ADDR:PORT */
-	const char *policies;		    /* folder of profiles to take; NULL = those that ship */
+	const char *https;		     /* ADDR:PORT, "" = no TLS listener */
+	const char *policies;		    /* folder of policies to take; NULL = those that ship */
 	const char *names[SETUP_NAMES_MAX]; /* host names of the TLS certificate */
 	size_t n_names;
 	/* Owners of the files when root sets up (design: two uids); -1 = whoever runs it. */

@@ -56,6 +56,31 @@ admin_name_get(struct wire_in *in, struct admin_name *out, struct err *err)
 }
 
 void
+admin_crl_ask_put(struct buf *msg, const struct admin_crl_ask *ask)
+{
+	wire_put_str(msg, ask->ca);
+	wire_put_u8(msg, (uint8_t)ask->kind);
+	wire_put_i64(msg, ask->shard);
+}
+
+int
+admin_crl_ask_get(struct wire_in *in, struct admin_crl_ask *out, struct err *err)
+{
+	struct admin_crl_ask ask = { .kind = CRL_COMPLETE };
+
+	wire_get_str(in, ask.ca, sizeof(ask.ca));
+	ask.kind = (enum crl_kind)wire_get_u8(in);
+	ask.shard = payload_count_get(in);
+	if (ask.kind < CRL_COMPLETE || ask.kind > CRL_SHARD ||
+	    (ask.kind != CRL_SHARD && ask.shard != 0))
+		in->bad = true;
+	if (wire_end(in, "list asked for", err) != 0)
+		return -1;
+	*out = ask;
+	return 0;
+}
+
+void
 admin_find_put(struct buf *msg, const struct admin_find *find)
 {
 	payload_bool_put(msg, find->by_device);
@@ -203,6 +228,9 @@ admin_status_put(struct buf *msg, const struct admin_status *status)
 	payload_bool_put(msg, status->token_ready);
 	wire_put_u32(msg, status->queue);
 	wire_put_str(msg, status->alarm);
+	wire_put_i64(msg, status->refused);
+	wire_put_u32(msg, status->imports);
+	payload_time_put(msg, status->server_until);
 }
 
 int
@@ -218,6 +246,9 @@ admin_status_get(struct wire_in *in, struct admin_status *out, struct err *err)
 	status.token_ready = payload_bool_get(in);
 	status.queue = wire_get_u32(in);
 	wire_get_str(in, status.alarm, sizeof(status.alarm));
+	status.refused = payload_count_get(in);
+	status.imports = wire_get_u32(in);
+	status.server_until = payload_time_get(in);
 	if (wire_end(in, "status", err) != 0)
 		return -1;
 	*out = status;
@@ -384,30 +415,14 @@ admin_issue_get(struct wire_in *in, struct issue_request *out, struct err *err)
 void
 admin_issued_put(struct buf *msg, const struct issue_result *result)
 {
-	payload_bool_put(msg, result->existing);
-	wire_put_i64(msg, result->id);
-	wire_put_i64(msg, result->replaces);
-	payload_serial_put(msg, &result->serial);
-	wire_put_u8(msg, (uint8_t)result->state);
-	wire_put_str(msg, result->profile);
-	wire_put_str(msg, result->ca);
-	payload_holder_put(msg, &result->holder);
-	wire_put_bytes(msg, result->der.data, result->der.len);
+	payload_issued_put(msg, result);
 }
 
 int
 admin_issued_get(struct wire_in *in, struct issue_result *out, struct err *err)
 {
 	memset(out, 0, sizeof(*out));
-	out->existing = payload_bool_get(in);
-	out->id = payload_count_get(in);
-	out->replaces = payload_count_get(in);
-	payload_serial_get(in, false, &out->serial);
-	out->state = payload_state_get(in);
-	wire_get_str(in, out->profile, sizeof(out->profile));
-	wire_get_str(in, out->ca, sizeof(out->ca));
-	payload_holder_get(in, &out->holder);
-	payload_buf_get(in, CERT_DER_MAX, &out->der);
+	payload_issued_get(in, out);
 	if (wire_end(in, "certificate issued", err) == 0)
 		return 0;
 	buf_free(&out->der);

@@ -2,6 +2,7 @@
  * The CAs of a home, read from the database once and then only looked at. A CA's key is used
  * only after its public half was found to be the certificate's.
  */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,33 @@ caset_uris(const char *url, const char *ca, struct issuer *is, struct err *err)
 	    (size_t)snprintf(is->ca_uri, cap, "%s/ca/%s.cer", url, ca) >= cap)
 		return err_set(
 		    err, FAIL_INVALID, "ca %s: URI is longer than %zu octets", ca, cap - 1);
+	return 0;
+}
+
+int
+caset_list_uri(
+    const struct ca *ca, const struct crl_which *which, char out[URI_MAX], struct err *err)
+{
+	const char *uri = ca->issuer.crl_uri;
+	int stem = (int)(strlen(uri) - strlen(".crl")), n = -1;
+
+	if (uri[0] == '\0')
+		return err_set(err, FAIL_INVALID,
+		    "ca %s: its lists have no URI: run smki init with --url", ca->name);
+	switch (which->kind) {
+	case CRL_COMPLETE:
+		n = snprintf(out, URI_MAX, "%s", uri);
+		break;
+	case CRL_DELTA:
+		n = snprintf(out, URI_MAX, "%.*s-delta.crl", stem, uri);
+		break;
+	case CRL_SHARD:
+		n = snprintf(out, URI_MAX, "%.*s-%" PRId64 ".crl", stem, uri, which->shard);
+		break;
+	}
+	if (n < 0 || n >= URI_MAX)
+		return err_set(err, FAIL_INVALID, "ca %s: URI is longer than %d octets", ca->name,
+		    URI_MAX - 1);
 	return 0;
 }
 
@@ -159,4 +187,29 @@ caset_pick(const struct caset *set, const char *name, const struct ca **out, str
 			return 0;
 		}
 	return err_set(err, FAIL_NOT_FOUND, "ca %.80s: there is no such CA", name);
+}
+
+int
+caset_stands(struct store *store, int64_t ca, time_t now, bool *stands, struct err *err)
+{
+	struct store_ca rows[STORE_CAS_MAX];
+	struct store_cert own;
+	size_t n = 0, at;
+	bool root = false, valid = true;
+
+	if (store_ca_list(store, rows, &n, err) != 0)
+		return -1;
+	for (size_t depth = 0; depth < n && valid && !root; depth++) {
+		for (at = 0; at < n && rows[at].id != ca; at++)
+			;
+		valid = at < n && rows[at].certificate != 0;
+		if (valid && store_cert_get(store, rows[at].certificate, &own, err) != 0)
+			return -1;
+		valid = valid && own.state == CERT_VALID && now >= own.not_before &&
+			now <= own.not_after;
+		root = valid && rows[at].parent == ca;
+		ca = valid ? rows[at].parent : ca;
+	}
+	*stands = root;
+	return 0;
 }

@@ -4,16 +4,15 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "smki/buf.h"
 #include "smki/conf.h"
-#include "smki/home.h"
+#include "smki/file.h"
+#include "smki/manufacturers.h"
 #include "smki/mem.h"
 
 #define HOME_DEFAULT "/var/lib/smki"
@@ -117,12 +116,17 @@ role_str(enum role role)
 	return "none";
 }
 
-/* The profile's name when the file's is NAME.cnf and not hidden, else false. */
+/* A file of this name is a profile: NAME.cnf, not hidden, and none of the policies of another kind
+ * that stand beside them. */
 static bool
 profiles_is_one(const char *file)
 {
+	static const char *const others[] = { HOME_MANUFACTURERS, HOME_REGIONS };
 	size_t len = strlen(file), suffix = strlen(PROFILE_SUFFIX);
 
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (strcmp(file, strrchr(others[i], '/') + 1) == 0)
+			return false;
 	return len > suffix && file[0] != '.' && strcmp(file + len - suffix, PROFILE_SUFFIX) == 0;
 }
 
@@ -164,65 +168,6 @@ out:
 	return rc;
 }
 
-/* Whoever may change a profile decides what is issued. */
-static int
-profiles_check_file(int fd, const char *file, struct err *err)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) != 0)
-		return err_sys(err, FAIL_UNAVAILABLE, "profile %s", file);
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, FAIL_DENIED, "profile %s: not a regular file", file);
-	if (st.st_uid != 0 && st.st_uid != geteuid())
-		return err_set(err, FAIL_DENIED,
-		    "profile %s: owned by uid %ld, neither root nor this user", file,
-		    (long)st.st_uid);
-	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
-		return err_set(err, FAIL_DENIED,
-		    "profile %s: writable by group or others (mode %04o)", file,
-		    (unsigned)st.st_mode & 07777u);
-	return 0;
-}
-
-static int
-profiles_read(const char *path, const char *file, struct buf *text, struct err *err)
-{
-	/* O_NONBLOCK: a FIFO is to be refused, not waited for. */
-	int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	int rc = -1;
-	ssize_t n;
-
-	if (fd < 0 && errno == ELOOP)
-		return err_set(err, FAIL_DENIED, "profile %s: a symbolic link", file);
-	if (fd < 0)
-		return err_sys(
-		    err, errno == EACCES ? FAIL_DENIED : FAIL_UNAVAILABLE, "profile %s", file);
-	if (profiles_check_file(fd, file, err) != 0)
-		goto out;
-	buf_reserve(text, CONF_MAX + 1);
-	while (text->len <= CONF_MAX) {
-		n = read(fd, text->data + text->len, CONF_MAX + 1 - text->len);
-		if (n == 0)
-			break;
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err_sys(err, FAIL_UNAVAILABLE, "profile %s", file);
-			goto out;
-		}
-		text->len += (size_t)n;
-	}
-	if (text->len > CONF_MAX) {
-		err_set(err, FAIL_INVALID, "profile %s: larger than %d octets", file, CONF_MAX);
-		goto out;
-	}
-	rc = 0;
-out:
-	close(fd);
-	return rc;
-}
-
 /* One profile from dir/file. */
 static int
 profiles_load_one(const char *dir, const char *file, struct profile **out, struct err *err)
@@ -241,8 +186,12 @@ profiles_load_one(const char *dir, const char *file, struct profile **out, struc
 		err_set(err, FAIL_INVALID, "profile %s: its path is too long", name);
 		goto out;
 	}
-	if (profiles_read(path, file, &text, err) != 0 ||
-	    profile_parse(name, buf_text(&text), text.len, out, err) != 0)
+	/* Whoever may change a profile decides what is issued. */
+	if (file_read_own(path, CONF_MAX, &text, err) != 0) {
+		err_prefix(err, "profile");
+		goto out;
+	}
+	if (profile_parse(name, buf_text(&text), text.len, out, err) != 0)
 		goto out;
 	rc = 0;
 out:

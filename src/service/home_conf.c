@@ -9,18 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "home_conf.h"
 #include "smki/buf.h"
-#include "smki/conf.h"
-#include "smki/home.h"
 #include "smki/mem.h"
 
-#define MINUTE 60L
-#define HOUR 3600L
-#define DAY 86400L
-
-/* Connections that one worker serves well. */
-#define HOME_WORKER_CONNECTIONS 120L
-#define HOME_CONNECTIONS 240L
 /* Signatures of one token are waited for this long, in milliseconds. */
 #define HOME_TIMEOUT_MS 5000L
 
@@ -38,14 +30,35 @@ static const struct conf_key home_keys[] = {
 	{ "ocsp", "key" },
 	{ "ocsp", "validity" },
 	{ "ocsp", "never_issued" },
+	{ "ocsp", "cache" },
 	{ "http", "listen" },
 	{ "http", "workers" },
 	{ "http", "connections" },
 	{ "http", "connections_per_address" },
 	{ "http", "timeout" },
+	{ "https", "listen" },
+	{ "https", "key" },
+	{ "https", "chain" },
+	{ "https", "min_version" },
+	{ "https", "workers" },
+	{ "https", "connections" },
+	{ "https", "connections_per_address" },
+	{ "https", "timeout" },
+	{ "https", "body" },
+	{ "enrol", "device_per_day" },
+	{ "enrol", "per_minute" },
+	{ "enrol", "retry_after" },
+	{ "enrol", "statement_age" },
+	{ "enrol", "est_base64" },
+	{ "enrol", "refusals_kept" },
+	{ "access", "lifetime" },
+	{ "access", "issuer" },
+	{ "access", "audience" },
+	{ "access", "token" },
 	{ "crl", "validity" },
 	{ "crl", "interval" },
 	{ "crl", "delay" },
+	{ "crl", "deltas" },
 	{ "crl", "root_validity" },
 	{ "issue", "certificates_per_device" },
 	{ "admin", "administrators" },
@@ -53,8 +66,7 @@ static const struct conf_key home_keys[] = {
 	{ "admin", "auditors" },
 };
 
-/* A text value into out (cap with NUL); absent: out stays as it is. */
-static int
+int
 home_text(const struct conf *conf, const char *section, const char *key, char *out, size_t cap,
     struct err *err)
 {
@@ -80,8 +92,7 @@ home_need(const struct conf *conf, const char *section, const char *key, char *o
 	return home_text(conf, section, key, out, cap, err);
 }
 
-/* A path that may be relative to the home, made absolute in place. */
-static int
+int
 home_absolute(const struct home *home, char path[HSM_PATH_MAX], struct err *err)
 {
 	char full[HOME_PATH_MAX];
@@ -175,7 +186,7 @@ home_read_token(const struct conf *conf, const char *section, struct home *home,
 	return 0;
 }
 
-static int
+int
 home_known_token(const struct home *home, const char *section, const char *name, struct err *err)
 {
 	if (home_token(home, name) == NULL)
@@ -233,7 +244,8 @@ home_read_ocsp(const struct conf *conf, struct home *home, struct err *err)
 	    home_need(conf, "ocsp", "key", home->ocsp_key, sizeof(home->ocsp_key), err) != 0 ||
 	    home_known_token(home, "ocsp", home->ocsp_token, err) != 0 ||
 	    conf_duration(conf, "ocsp", "validity", 5 * MINUTE, 24 * HOUR, HOUR,
-		&home->ocsp_validity, err) != 0)
+		&home->ocsp_validity, err) != 0 ||
+	    conf_number(conf, "ocsp", "cache", 0, 4096, 64, &home->ocsp_cache, err) != 0)
 		return -1;
 	if (never == NULL || strcmp(never, "unknown") == 0)
 		return 0;
@@ -245,7 +257,7 @@ home_read_ocsp(const struct conf *conf, struct home *home, struct err *err)
 }
 
 int
-home_listen_check(const char *listen, struct err *err)
+home_listen_check(const char *what, const char *listen, struct err *err)
 {
 	char address[sizeof(((struct home *)0)->http_listen)];
 	const char *colon = strrchr(listen, ':');
@@ -269,31 +281,41 @@ home_listen_check(const char *listen, struct err *err)
 	if (inet_pton(family, address, binary) == 1)
 		return 0;
 bad:
-	return err_set(err, FAIL_INVALID,
-	    HOME_CONF ": [http] listen = %.80s: not ADDRESS:PORT or [ADDRESS]:PORT", listen);
+	return err_set(
+	    err, FAIL_INVALID, "%s = %.80s: not ADDRESS:PORT or [ADDRESS]:PORT", what, listen);
+}
+
+int
+home_listener(const struct conf *conf, const char *section, long workers, long seconds,
+    const struct home_listener *out, struct err *err)
+{
+	long most;
+
+	if (conf_number(conf, section, "workers", 1, 16, workers, out->workers, err) != 0)
+		return -1;
+	most = HOME_WORKER_CONNECTIONS * *out->workers;
+	if (conf_number(conf, section, "connections", 1, most, most, out->connections, err) != 0 ||
+	    conf_number(conf, section, "connections_per_address", 1, 16 * HOME_WORKER_CONNECTIONS,
+		64, out->per_address, err) != 0 ||
+	    conf_duration(conf, section, "timeout", 1, 10 * MINUTE, seconds, out->timeout, err) !=
+		0)
+		return -1;
+	return 0;
 }
 
 static int
 home_read_http(const struct conf *conf, struct home *home, struct err *err)
 {
-	long most, usual;
+	const struct home_listener listener = { &home->http_workers, &home->http_connections,
+		&home->http_per_address, &home->http_timeout };
 
 	strcpy(home->http_listen, "127.0.0.1:8080");
 	if (home_text(conf, "http", "listen", home->http_listen, sizeof(home->http_listen), err) !=
-		0 ||
-	    home_listen_check(home->http_listen, err) != 0 ||
-	    conf_number(conf, "http", "workers", 1, 16, 2, &home->http_workers, err) != 0)
+	    0)
 		return -1;
-	most = HOME_WORKER_CONNECTIONS * home->http_workers;
-	usual = most < HOME_CONNECTIONS ? most : HOME_CONNECTIONS;
-	if (conf_number(
-		conf, "http", "connections", 1, most, usual, &home->http_connections, err) != 0 ||
-	    conf_number(conf, "http", "connections_per_address", 1, 16 * HOME_WORKER_CONNECTIONS,
-		64, &home->http_per_address, err) != 0 ||
-	    conf_duration(conf, "http", "timeout", 1, 10 * MINUTE, 30, &home->http_timeout, err) !=
-		0)
+	if (home_listen_check(HOME_CONF ": [http] listen", home->http_listen, err) != 0)
 		return -1;
-	return 0;
+	return home_listener(conf, "http", HOME_HTTP_WORKERS, 30, &listener, err);
 }
 
 static int
@@ -306,8 +328,12 @@ home_read_crl(const struct conf *conf, struct home *home, struct err *err)
 	if (conf_duration(conf, "crl", "interval", MINUTE, home->crl_validity - 1,
 		home->crl_validity / 2, &home->crl_interval, err) != 0)
 		return -1;
-	if (conf_duration(conf, "crl", "delay", 1, MINUTE, 10, &home->crl_delay, err) != 0)
+	if (conf_duration(conf, "crl", "delay", 1, MINUTE, 10, &home->crl_delay, err) != 0 ||
+	    conf_bool(conf, "crl", "deltas", false, &home->crl_deltas, err) != 0)
 		return -1;
+	/* Complete lists tell where the deltas are (RFC 5280 5.2.6). */
+	if (home->crl_deltas && home->url[0] == '\0')
+		return err_set(err, FAIL_INVALID, HOME_CONF ": [crl] deltas: needs [smki] url");
 	return conf_duration(
 	    conf, "crl", "root_validity", DAY, 366 * DAY, 365 * DAY, &home->root_crl_validity, err);
 }
@@ -375,7 +401,7 @@ home_read(const struct conf *conf, struct home *home, struct err *err)
 {
 	if (home_read_url(conf, home, err) != 0 || home_read_lists(conf, home, err) != 0 ||
 	    home_read_ocsp(conf, home, err) != 0 || home_read_http(conf, home, err) != 0 ||
-	    home_read_crl(conf, home, err) != 0 ||
+	    home_read_front(conf, home, err) != 0 || home_read_crl(conf, home, err) != 0 ||
 	    conf_number(conf, "issue", "certificates_per_device", 1, 10000, 99,
 		&home->certificates_per_device, err) != 0 ||
 	    home_read_users(conf, "administrators", ROLE_ADMINISTRATOR, home, err) != 0 ||

@@ -27,7 +27,9 @@ struct issue_work {
 	const struct ca *ca;
 	struct grant grant;
 	uint8_t key_hash[SHA256_LEN];
+	struct issue_shard shard;
 	struct issue_made made;
+	struct buf key; /* of server_key; PKCS#8 */
 	int tries;
 	bool serial_taken;
 	time_t recorded; /* time of the newest event written, 0 = none */
@@ -40,6 +42,7 @@ struct issue_work {
 
 struct issue {
 	struct issue_conf conf;
+	struct issue_stood stood;
 	pthread_mutex_t lock;
 	struct issue_work *bucket[ISSUE_BUCKETS];
 };
@@ -59,6 +62,7 @@ issue_task_free(struct issue_task *task)
 		buf_free(&task->work->der);
 		buf_free(&task->work->made.der);
 		buf_free(&task->work->result.der);
+		buf_wipe(&task->work->key);
 		free(task->work);
 	}
 	buf_free(&task->request.csr);
@@ -219,6 +223,9 @@ issue_choose(struct issue_work *work, struct err *err)
 	const struct issue_request *request = &work->task->request;
 	const char *name = request->profile;
 
+	if (name[0] == '\0' && request->csr.len == 0)
+		return err_set(
+		    err, FAIL_INVALID, "profile: none is named, and there is no request");
 	if (name[0] == '\0' && profile_pick(&work->csr, &name, err) != 0)
 		return -1;
 	work->profile = profiles_get(conf->profiles, name);
@@ -235,6 +242,28 @@ issue_choose(struct issue_work *work, struct err *err)
 	return 0;
 }
 
+/* Steps 1-3 with a key made here. */
+static int
+issue_read_server_key(struct issue_work *work, struct err *err)
+{
+	const struct issue_request *request = &work->task->request;
+	struct ec_pub pub;
+
+	if (request->csr.len > 0 &&
+	    (csr_decode(request->csr.data, request->csr.len, &work->der, err) != 0 ||
+		csr_parse(work->der.data, work->der.len, &work->csr, err) != 0))
+		return -1;
+	if (issue_choose(work, err) != 0 ||
+	    issue_key_make(work->profile->curve_p256 ? EC_P256 : EC_P384, &work->key, &pub, err) !=
+		0)
+		return -1;
+	if (request->csr.len == 0)
+		return profile_grant_device(
+		    work->profile, &request->device, request->hw_type, &pub, &work->grant, err);
+	work->csr.pub = pub;
+	return profile_grant(work->profile, &work->csr, &work->grant, err);
+}
+
 /* Steps 1-3: what the request says and what the profile grants. No database, no token. */
 static int
 issue_read(struct issue_work *work, struct err *err)
@@ -245,11 +274,15 @@ issue_read(struct issue_work *work, struct err *err)
 	struct holder want = { .kind = HOLDER_DEVICE, .name_len = EUI64_LEN };
 	char wanted[HOLDER_TEXT_LEN];
 
-	if (csr_decode(request->csr.data, request->csr.len, &work->der, err) != 0 ||
-	    csr_parse(work->der.data, work->der.len, &work->csr, err) != 0 ||
-	    csr_check_pop(&work->csr, err) != 0 || issue_choose(work, err) != 0 ||
-	    profile_grant(work->profile, &work->csr, grant, err) != 0)
+	if (request->server_key) {
+		if (issue_read_server_key(work, err) != 0)
+			return -1;
+	} else if (csr_decode(request->csr.data, request->csr.len, &work->der, err) != 0 ||
+		   csr_parse(work->der.data, work->der.len, &work->csr, err) != 0 ||
+		   csr_check_pop(&work->csr, err) != 0 || issue_choose(work, err) != 0 ||
+		   profile_grant(work->profile, &work->csr, grant, err) != 0) {
 		return -1;
+	}
 	memcpy(want.name, request->device.octets, EUI64_LEN);
 	if (request->by_device &&
 	    (grant->holder.kind != HOLDER_DEVICE || grant->holder.name_len != EUI64_LEN ||
@@ -263,10 +296,12 @@ issue_read(struct issue_work *work, struct err *err)
 	return 0;
 }
 
+/* The caller's gate and the identity rules, before the signature and again inside the transaction. */
 static int
-issue_judge(struct issue_work *work, struct store *store, time_t now, struct issue_verdict *verdict,
-    struct err *err)
+issue_judge(struct issue_work *work, struct store *store, bool recording, time_t now,
+    struct issue_verdict *verdict, struct err *err)
 {
+	const struct issue_gate *gate = work->task->request.gate;
 	struct issue_ask ask = {
 		.cas = work->issue->conf.cas,
 		.ca = work->ca,
@@ -275,9 +310,18 @@ issue_judge(struct issue_work *work, struct store *store, time_t now, struct iss
 		.key_hash = work->key_hash,
 		.replace = work->task->request.replace,
 		.per_device = work->issue->conf.certificates_per_device,
+		.stood = &work->issue->stood,
+		.recording = recording,
 	};
 
-	return issue_rules(store, &ask, now, verdict, err);
+	if (gate != NULL &&
+	    gate->check(work->task, store, recording, &work->grant, work->key_hash, now, err) != 0)
+		return -1;
+	if (issue_rules(store, &ask, now, verdict, err) != 0)
+		return -1;
+	if (gate != NULL && !verdict->existing)
+		return gate->fresh(work->task, store, recording, now, err);
+	return 0;
 }
 
 /* 0 when the certificate id is none or revoked by now, else id. */
@@ -313,6 +357,7 @@ issue_answer(
 	result->serial = cert->serial;
 	result->state = cert->state;
 	result->holder = cert->holder;
+	result->not_after = cert->not_after;
 	memcpy(result->profile, cert->profile, sizeof(result->profile));
 	memcpy(result->ca, cert->ca_name, sizeof(result->ca));
 	return 0;
@@ -330,6 +375,7 @@ issue_fill(struct issue_work *work, int64_t id, int64_t replaces)
 	result->serial = work->made.serial;
 	result->state = work->task->request.on_hold ? CERT_HOLD : CERT_VALID;
 	result->holder = work->grant.holder;
+	result->not_after = work->made.not_after;
 	memcpy(result->profile, work->profile->name, sizeof(result->profile));
 	memcpy(result->ca, work->ca->name, sizeof(result->ca));
 	buf_reset(&result->der);
@@ -344,12 +390,13 @@ issue_apply(struct commit_job *job, struct store *store, struct err *err)
 	struct issue_verdict verdict;
 	struct store_actor actor;
 	struct store_new_cert row;
+	const struct issue_gate *gate = work->task->request.gate;
 	int64_t id;
 
 	work->serial_taken = false;
 	work->recorded = 0;
 	if (record_actor(store, work->task->request.uid, NULL, &actor, err) != 0 ||
-	    issue_judge(work, store, actor.now, &verdict, err) != 0)
+	    issue_judge(work, store, true, actor.now, &verdict, err) != 0)
 		return -1;
 	/* Another process's or an earlier job's certificate of this key: that one is the answer;
 	 * the signature made here never leaves. */
@@ -366,12 +413,17 @@ issue_apply(struct commit_job *job, struct store *store, struct err *err)
 		.on_hold = work->task->request.on_hold,
 		.replaces = verdict.replaces,
 		.der = buf_span(&work->made.der),
+		.shard = work->shard.number,
+		.shard_uri = work->shard.uri[0] != '\0' ? work->shard.uri : NULL,
 	};
 	memcpy(row.key_hash, work->key_hash, SHA256_LEN);
 	if (store_cert_add(store, &actor, &row, &id, &work->serial_taken, err) != 0)
 		return -1;
-	work->recorded = actor.now;
 	issue_fill(work, id, verdict.replaces);
+	if (gate != NULL &&
+	    gate->recorded(work->task, store, &actor, work->key_hash, &work->result, err) != 0)
+		return -1;
+	work->recorded = actor.now;
 	fault_point("issue.applied");
 	return 0;
 }
@@ -390,6 +442,8 @@ issue_committed(struct commit_job *job, const struct err *err)
 	if (err == NULL && work->recorded != 0) {
 		timeguard_note(issue->conf.guard, work->recorded);
 		fault_point("issue.committed");
+		/* Only now is there a certificate that the key belongs to. */
+		work->result.key = work->key;
 	}
 	issue_end(work, err);
 }
@@ -408,32 +462,54 @@ issue_work_new(struct issue *issue, struct issue_task *task)
 	return work;
 }
 
+/* What the database says before the token is troubled: an answer that exists, or the shard. */
+static int
+issue_look(struct issue_work *work, struct store *reader, bool *existing, struct err *err)
+{
+	struct issue_verdict verdict;
+	int r;
+
+	/* One view for all of it: each read alone would take and leave the locks anew. */
+	if (store_view_begin(reader, err) != 0)
+		return -1;
+	r = issue_judge(
+	    work, reader, false, timeguard_record(work->issue->conf.guard), &verdict, err);
+	if (r == 0) {
+		*existing = verdict.existing;
+		r = verdict.existing
+			? issue_answer(work, reader, &verdict.cert, err)
+			: issue_shard(work->ca, work->profile, reader, &work->shard, err);
+	}
+	store_view_end(reader);
+	return r;
+}
+
 /* Step 4: rules before the token is troubled, then the signed bytes. *existing: nothing to sign. */
 static int
 issue_sign(struct issue_work *work, struct store *reader, bool *existing, struct err *err)
 {
 	const struct issue_conf *conf = &work->issue->conf;
-	struct issue_verdict verdict;
 	time_t now;
 
-	if (issue_judge(work, reader, timeguard_record(conf->guard), &verdict, err) != 0)
+	if (issue_look(work, reader, existing, err) != 0)
 		return -1;
-	*existing = verdict.existing;
-	if (verdict.existing)
-		return issue_answer(work, reader, &verdict.cert, err);
+	if (*existing)
+		return 0;
 	fault_point("issue.checked");
 	if (timeguard_now(conf->guard, &now, err) != 0)
 		return -1;
 	work->tries++;
-	if (issue_make(work->ca, work->profile, &work->grant, now, conf->draw, &work->made, err) !=
-	    0)
+	if (issue_make(work->ca, work->profile, &work->grant,
+		work->shard.uri[0] != '\0' ? work->shard.uri : NULL, now, conf->draw, &work->made,
+		err) != 0)
 		return -1;
 	fault_point("issue.signed");
 	return 0;
 }
 
-void
-issue_run(struct issue *issue, struct issue_task *task, struct store *reader)
+/* Steps 1-4 and the hand-over; task is gone afterwards, or somebody else's. */
+static void
+issue_prepare(struct issue *issue, struct issue_task *task, struct store *reader)
 {
 	struct issue_work *work = task->work;
 	bool existing = false;
@@ -458,4 +534,12 @@ issue_run(struct issue *issue, struct issue_task *task, struct store *reader)
 	}
 	if (committer_put(issue->conf.committer, &work->job, &err) != 0)
 		issue_end(work, &err);
+}
+
+void
+issue_run(struct issue *issue, struct issue_task *task, struct store *reader)
+{
+	committer_expect(issue->conf.committer);
+	issue_prepare(issue, task, reader);
+	committer_expected(issue->conf.committer);
 }

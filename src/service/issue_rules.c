@@ -4,14 +4,16 @@
  * good message, and to spare the token. Nothing is written here.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "issue_rules.h"
 #include "smki/mem.h"
 
-/* Rows read at first, and at most: more than a device may ever have (smki.conf [issue]). */
-#define RULES_ROWS_FIRST 32
+/* Rows read at first, as most have, and at most: more than a device may ever have (smki.conf
+ * [issue]). */
+#define RULES_ROWS_FIRST 4
 #define RULES_ROWS_MAX 16384
 
 struct rules_rows {
@@ -52,19 +54,21 @@ rules_same_holder(const struct holder *a, const struct holder *b)
 	       memcmp(a->name, b->name, a->name_len) == 0 && strcmp(a->hw_type, b->hw_type) == 0;
 }
 
-/* The CA's own certificate and those above it: recorded, valid, begun and not ended. */
+/* The CA's own certificate and those above it: recorded, valid, begun and not ended. seen: as of
+ * the present change of states it is known that they are recorded and valid. */
 static int
-rules_ca(struct store *store, const struct issue_ask *ask, time_t now, struct err *err)
+rules_chain(
+    struct store *store, const struct issue_ask *ask, bool seen, time_t now, struct err *err)
 {
 	const struct ca *ca = ask->ca;
-	struct store_cert row;
+	struct store_cert row = { .state = CERT_VALID };
 
 	for (size_t depth = 0; ca != NULL && depth < STORE_CAS_MAX; depth++) {
 		if (now < ca->cert.not_before || now > ca->cert.not_after)
 			return err_set(err, FAIL_DENIED,
 			    "ca %s: RFC 5280 4.1.2.5: its own certificate %s; it issues nothing",
 			    ca->name, now > ca->cert.not_after ? "has ended" : "has not begun");
-		if (store_cert_find(store, ca->parent, &ca->cert.serial, &row, err) != 0)
+		if (!seen && store_cert_find(store, ca->parent, &ca->cert.serial, &row, err) != 0)
 			return err_prefix(err, "ca %s: its own certificate", ca->name);
 		if (row.state != CERT_VALID)
 			return err_set(err, FAIL_DENIED,
@@ -75,6 +79,24 @@ rules_ca(struct store *store, const struct issue_ask *ask, time_t now, struct er
 		ca = caset_by_id(ask->cas, ca->parent);
 	}
 	return err_set(err, FAIL_INTERNAL, "ca %s: no root above it", ask->ca->name);
+}
+
+static int
+rules_ca(struct store *store, const struct issue_ask *ask, time_t now, struct err *err)
+{
+	atomic_llong *stood = NULL;
+	int64_t changed = 0;
+
+	if (ask->stood == NULL)
+		return rules_chain(store, ask, false, now, err);
+	stood = &ask->stood->after[ask->ca - ask->cas->ca];
+	/* Read before the chain: what changes in between has a larger number, and is looked at. */
+	if (store_changed_newest(store, &changed, err) != 0 ||
+	    rules_chain(store, ask, changed + 1 == atomic_load(stood), now, err) != 0)
+		return -1;
+	if (!ask->recording)
+		atomic_store(stood, changed + 1);
+	return 0;
 }
 
 /* One key, one holder and usage, for ever; a compromised key nowhere. */
@@ -145,12 +167,15 @@ rules_retry(
 	return 0;
 }
 
+/* *has: whether it ever had a certificate. */
 static int
-rules_hw_type(struct store *store, const struct holder *holder, const char *device, struct err *err)
+rules_hw_type(struct store *store, const struct holder *holder, const char *device, bool *has,
+    struct err *err)
 {
 	struct holder known;
 	struct err why;
 
+	*has = false;
 	if (store_holder_get(store, holder->kind, holder->name, holder->name_len, &known, &why) !=
 	    0) {
 		if (why.code == FAIL_NOT_FOUND)
@@ -162,6 +187,7 @@ rules_hw_type(struct store *store, const struct holder *holder, const char *devi
 		return err_set(err, FAIL_CONFLICT,
 		    "device %s: RFC 4108 5: hwType %s is not the registered %s", device,
 		    holder->hw_type, known.hw_type);
+	*has = true;
 	return 0;
 }
 
@@ -172,11 +198,12 @@ rules_device(struct store *store, const struct issue_ask *ask, const struct stor
 	const struct store_cert *other = NULL;
 	struct rules_rows rows = { 0 };
 	char device[HOLDER_TEXT_LEN], serial[SERIAL_TEXT_LEN];
+	bool has;
 	int r = -1;
 
 	holder_text(&ask->grant->holder, device);
-	if (rules_hw_type(store, &ask->grant->holder, device, err) != 0 ||
-	    rules_read(store, ask, false, &rows, err) != 0)
+	if (rules_hw_type(store, &ask->grant->holder, device, &has, err) != 0 ||
+	    (has && rules_read(store, ask, false, &rows, err) != 0))
 		goto out;
 	if (ask->per_device > 0 && rows.n >= (size_t)ask->per_device) {
 		err_set(err, FAIL_CONFLICT,
@@ -246,9 +273,35 @@ out:
 }
 
 int
-issue_make(const struct ca *ca, const struct profile *profile, const struct grant *grant,
-    time_t now, int (*draw)(uint8_t *out, size_t n), struct issue_made *out, struct err *err)
+issue_shard(const struct ca *ca, const struct profile *profile, struct store *reader,
+    struct issue_shard *out, struct err *err)
 {
+	struct crl_which which = { .ca = ca->id, .kind = CRL_SHARD };
+	struct store_shard known;
+	struct err why;
+
+	*out = (struct issue_shard){ .number = 0 };
+	if (!profile->cdp_shard)
+		return 0;
+	if (store_shard_next(reader, &which.shard, err) != 0)
+		return -1;
+	out->number = which.shard;
+	if (store_shard_get(reader, ca->id, which.shard, &known, &why) == 0) {
+		memcpy(out->uri, known.uri, sizeof(out->uri));
+		return 0;
+	}
+	if (why.code == FAIL_NOT_FOUND)
+		return caset_list_uri(ca, &which, out->uri, err);
+	*err = why;
+	return -1;
+}
+
+int
+issue_make(const struct ca *ca, const struct profile *profile, const struct grant *grant,
+    const char *crl_uri, time_t now, int (*draw)(uint8_t *out, size_t n), struct issue_made *out,
+    struct err *err)
+{
+	struct issuer issuer = ca->issuer;
 	struct issue_made made = { 0 };
 	struct buf tbs = { 0 };
 	int r = -1;
@@ -257,10 +310,12 @@ issue_make(const struct ca *ca, const struct profile *profile, const struct gran
 		err_set(err, FAIL_UNAVAILABLE, "ca %s: its key is not here", ca->name);
 		goto out;
 	}
+	if (crl_uri != NULL)
+		snprintf(issuer.crl_uri, sizeof(issuer.crl_uri), "%s", crl_uri);
 	if (cert_serial(profile->serial_octets, draw, &made.serial, err) != 0 ||
-	    cert_validity(profile, &ca->issuer, now, &made.not_before, &made.not_after, err) != 0 ||
-	    cert_build_tbs(profile, &ca->issuer, grant, &made.serial, made.not_before,
-		made.not_after, &tbs, err) != 0 ||
+	    cert_validity(profile, &issuer, now, &made.not_before, &made.not_after, err) != 0 ||
+	    cert_build_tbs(profile, &issuer, grant, &made.serial, made.not_before, made.not_after,
+		&tbs, err) != 0 ||
 	    sign_wrap(&ca->signer, tbs.data, tbs.len, &made.der, err) != 0)
 		goto out;
 	buf_free(&out->der);

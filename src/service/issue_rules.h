@@ -5,7 +5,18 @@
 #ifndef SERVICE_ISSUE_RULES_H
 #define SERVICE_ISSUE_RULES_H
 
+#include <stdatomic.h>
+
 #include "smki/caset.h"
+
+/*
+ * The newest change of a certificate's state as of which the CAs of a set stood valid, one for
+ * each of them: nothing that is recorded can make a CA invalid but a further change. Of committed
+ * events only, whose numbers are never given again.
+ */
+struct issue_stood {
+	atomic_llong after[STORE_CAS_MAX]; /* the event's number + 1, 0 = not seen yet */
+};
 
 /* What is asked, as far as the rules go; all borrowed. */
 struct issue_ask {
@@ -16,6 +27,9 @@ struct issue_ask {
 	const uint8_t *key_hash; /* SHA256_LEN */
 	bool replace;
 	long per_device; /* 0 = the database alone counts */
+	/* NULL = look at the CAs each time; known by all who issue from cas. */
+	struct issue_stood *stood;
+	bool recording; /* store has changes that are not committed: nothing is added to stood */
 };
 
 struct issue_verdict {
@@ -32,6 +46,17 @@ struct issue_verdict {
 int issue_rules(struct store *store, const struct issue_ask *ask, time_t now,
     struct issue_verdict *out, struct err *err) MUST_USE;
 
+/* The shard that a certificate belongs to. */
+struct issue_shard {
+	int64_t number;
+	char uri[URI_MAX]; /* "" = the profile wants none */
+};
+
+/* That of the next certificate. Its URI is what was kept at its first use, else made from the
+ * CA's. */
+int issue_shard(const struct ca *ca, const struct profile *profile, struct store *reader,
+    struct issue_shard *out, struct err *err) MUST_USE;
+
 struct issue_made {
 	struct serial serial;
 	time_t not_before, not_after;
@@ -40,10 +65,15 @@ struct issue_made {
 
 /*
  * Serial, TBSCertificate, signature, verification of the signature. Nothing is recorded: the
- * bytes must not leave before that. out->der is replaced.
+ * bytes must not leave before that. out->der is replaced. crl_uri NULL = the CA's own list.
  */
 int issue_make(const struct ca *ca, const struct profile *profile, const struct grant *grant,
-    time_t now, int (*draw)(uint8_t *out, size_t n), struct issue_made *out,
+    const char *crl_uri, time_t now, int (*draw)(uint8_t *out, size_t n), struct issue_made *out,
     struct err *err) MUST_USE;
+
+/* A key on behalf of a device that cannot make one: PKCS#8 DER appended to key, for buf_wipe.
+ * FAIL_INTERNAL. */
+int issue_key_make(
+    enum ec_curve curve, struct buf *key, struct ec_pub *pub, struct err *err) MUST_USE;
 
 #endif

@@ -190,6 +190,7 @@ payload_event_put(struct buf *msg, const struct store_event *event)
 	wire_put_i64(msg, event->ca);
 	wire_put_i64(msg, event->certificate);
 	wire_put_i64(msg, event->holder);
+	wire_put_i64(msg, event->device);
 	wire_put_i64(msg, event->from_state);
 	wire_put_i64(msg, event->to_state);
 	wire_put_i64(msg, event->reason);
@@ -207,6 +208,7 @@ payload_event_get(struct wire_in *in, struct store_event *out)
 	out->ca = payload_count_get(in);
 	out->certificate = payload_count_get(in);
 	out->holder = payload_count_get(in);
+	out->device = payload_count_get(in);
 	out->from_state = payload_small_get(in);
 	out->to_state = payload_small_get(in);
 	out->reason = payload_small_get(in);
@@ -225,6 +227,7 @@ payload_crl_put(struct buf *msg, const struct store_crl *crl)
 	wire_put_i64(msg, crl->entries);
 	wire_put_i64(msg, crl->size);
 	wire_put_bytes(msg, crl->sha256, sizeof(crl->sha256));
+	wire_put_i64(msg, crl->base);
 }
 
 void
@@ -238,6 +241,35 @@ payload_crl_get(struct wire_in *in, struct store_crl *out)
 	out->entries = payload_count_get(in);
 	out->size = payload_count_get(in);
 	payload_octets_get(in, out->sha256, sizeof(out->sha256));
+	out->base = payload_count_get(in);
+}
+
+void
+payload_issued_put(struct buf *msg, const struct issue_result *result)
+{
+	payload_bool_put(msg, result->existing);
+	wire_put_i64(msg, result->id);
+	wire_put_i64(msg, result->replaces);
+	payload_serial_put(msg, &result->serial);
+	wire_put_u8(msg, (uint8_t)result->state);
+	wire_put_str(msg, result->profile);
+	wire_put_str(msg, result->ca);
+	payload_holder_put(msg, &result->holder);
+	wire_put_bytes(msg, result->der.data, result->der.len);
+}
+
+void
+payload_issued_get(struct wire_in *in, struct issue_result *out)
+{
+	out->existing = payload_bool_get(in);
+	out->id = payload_count_get(in);
+	out->replaces = payload_count_get(in);
+	payload_serial_get(in, false, &out->serial);
+	out->state = payload_state_get(in);
+	wire_get_str(in, out->profile, sizeof(out->profile));
+	wire_get_str(in, out->ca, sizeof(out->ca));
+	payload_holder_get(in, &out->holder);
+	payload_buf_get(in, CERT_DER_MAX, &out->der);
 }
 
 void

@@ -5,6 +5,7 @@
 #ifndef SMKI_PAYLOAD_H
 #define SMKI_PAYLOAD_H
 
+#include "smki/issue.h"
 #include "smki/lifecycle.h"
 #include "smki/store.h"
 #include "smki/wire.h"
@@ -36,6 +37,10 @@ void payload_event_put(struct buf *msg, const struct store_event *event);
 void payload_event_get(struct wire_in *in, struct store_event *out);
 void payload_crl_put(struct buf *msg, const struct store_crl *crl);
 void payload_crl_get(struct wire_in *in, struct store_crl *out);
+/* Without not_after and key. The reader leaves what it got in out->der, also when the cursor is
+ * bad. */
+void payload_issued_put(struct buf *msg, const struct issue_result *result);
+void payload_issued_get(struct wire_in *in, struct issue_result *out);
 void payload_listed_put(struct buf *msg, const struct store_listed *listed);
 void payload_listed_get(struct wire_in *in, struct store_listed *out);
 

@@ -1,6 +1,7 @@
 /*
- * smki init: the folders and files of a new home, in the order of the ceremony. Tokens are in
- * setup_token.c, the authority itself in setup_ca.c. Whatever fails, nothing half-done remains.
+ * smki init: the folders and files of a new home, in the order of the ceremony. Policies are in
+ * setup_policies.c, tokens in setup_token.c, the authority itself in setup_ca.c. Whatever fails,
+ * nothing half-done remains.
  */
 #include "smki/setup.h"
 
@@ -18,8 +19,6 @@
 
 #include "setup.h"
 #include "smki/clock.h"
-#include "smki/conf.h"
-#include "smki/embed.h"
 #include "smki/file.h"
 #include "smki/mem.h"
 #include "smki/rng.h"
@@ -207,54 +206,6 @@ setup_folders(struct setup_state *state, struct err *err)
 	return 0;
 }
 
-/* The profiles that ship, or those of the caller's folder: they decide the curves of the keys. */
-static int
-setup_policies(struct setup_state *state, struct err *err)
-{
-	char path[HOME_PATH_MAX];
-	struct buf text = { 0 };
-	int r = -1;
-
-	if (state->setup->policies != NULL) {
-		struct profiles given = { 0 };
-
-		if (profiles_load(state->setup->policies, &given, err) != 0)
-			return -1;
-		for (size_t i = 0; i < given.n; i++) {
-			const char *name = given.profile[i]->name;
-			char from[HOME_PATH_MAX];
-
-			buf_reset(&text);
-			if ((size_t)snprintf(from, sizeof from, "%s/%s.cnf", state->setup->policies,
-				name) >= sizeof from) {
-				err_set(err, FAIL_INVALID, "policies: path is too long");
-				break;
-			}
-			if (file_read(from, CONF_MAX, &text, err) != 0 ||
-			    setup_path(state, path, err, HOME_POLICIES "/%s.cnf", name) != 0 ||
-			    file_write(path, text.data, text.len, 0644, err) != 0)
-				break;
-			if (i + 1 == given.n)
-				r = 0;
-		}
-		if (given.n == 0)
-			err_set(err, FAIL_INVALID, "policies %s: no profile there",
-			    state->setup->policies);
-		profiles_free(&given);
-		buf_free(&text);
-		if (r != 0)
-			return -1;
-	} else {
-		for (const struct embed_file *f = policy_text; f->name != NULL; f++)
-			if (setup_path(state, path, err, HOME_POLICIES "/%s", f->name) != 0 ||
-			    file_write(path, f->text, f->len, 0644, err) != 0)
-				return -1;
-	}
-	if (setup_path(state, path, err, HOME_POLICIES) != 0)
-		return -1;
-	return profiles_load(path, &state->profiles, err);
-}
-
 /* [token NAME], with paths inside the home relative to it. */
 static void
 setup_conf_token(const struct setup_state *state, enum setup_token which, struct buf *text)
@@ -313,6 +264,7 @@ setup_conf(struct setup_state *state, struct err *err)
 	    "\n[ocsp]\ntoken = ocsp\nkey = ocsp\nvalidity = 1h\nnever_issued = unknown\n"
 	    "\n[http]\n");
 	buf_fmt(&text, "listen = %s\n", s->http);
+	buf_fmt(&text, "\n[https]\nlisten = %s\n", s->https);
 	buf_add_str(&text,
 	    "\n[crl]\nvalidity = 24h\ninterval = 12h\ndelay = 10s\nroot_validity = 365d\n"
 	    "\n[issue]\ncertificates_per_device = 99\n\n[admin]\n");
@@ -372,7 +324,8 @@ setup_all(struct setup_state *state, struct err *err)
 			0)
 			return -1;
 	}
-	if (setup_go_on(state->setup, err) != 0 || setup_conf(state, err) != 0 ||
+	if (setup_go_on(state->setup, err) != 0 || setup_access_key(state, err) != 0 ||
+	    setup_go_on(state->setup, err) != 0 || setup_conf(state, err) != 0 ||
 	    setup_authority(state, err) != 0 || setup_tokens_own(state, err) != 0)
 		return -1;
 	return setup_go_on(state->setup, err);

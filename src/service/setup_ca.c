@@ -1,6 +1,6 @@
 /*
- * The authority of a new home: root and issuing CA, OCSP responder, TLS server certificate, root
- * CRL, and the database that knows them all. The root's key is used here and in later ceremonies
+ * The authority of a new home: root and issuing CA, OCSP responder, TLS server certificate, first
+ * key for access tokens, root CRL, and the database that knows them all. The root's key is used here and in later ceremonies
  * only.
  */
 #include <stdio.h>
@@ -139,9 +139,9 @@ setup_tls_key(struct setup_state *state, struct ec_pub *pub, struct err *err)
 	EVP_PKEY *key = EVP_EC_gen("P-256");
 	BIO *mem = BIO_new(BIO_s_mem());
 	uint8_t point[EC_POINT_MAX];
-	char path[HOME_PATH_MAX], *text;
+	char path[HOME_PATH_MAX], *text = NULL;
 	size_t len;
-	long n;
+	long n = 0;
 	int r = -1;
 
 	if (key == NULL || mem == NULL ||
@@ -155,9 +155,10 @@ setup_tls_key(struct setup_state *state, struct ec_pub *pub, struct err *err)
 	    setup_path(state, path, err, HOME_TLS "/server.key") != 0 ||
 	    file_write(path, text, (size_t)n, 0400, err) != 0)
 		goto out;
-	OPENSSL_cleanse(text, (size_t)n);
 	r = 0;
 out:
+	if (text != NULL)
+		OPENSSL_cleanse(text, (size_t)n);
 	BIO_free(mem);
 	EVP_PKEY_free(key);
 	return r;
@@ -210,10 +211,24 @@ setup_record(struct store *store, const struct store_actor *actor, int64_t ca,
 	return store_cert_add(store, actor, &row, id, &taken, err);
 }
 
+/* The first key for access tokens: nobody waits for it to be published. */
+static int
+setup_record_access(
+    struct store *store, const struct store_actor *actor, const struct ec_pub *pub, struct err *err)
+{
+	struct store_access_key key = { .label = SETUP_ACCESS_KEY,
+		.pub = *pub,
+		.made = actor->now,
+		.active_from = actor->now };
+
+	jwt_kid(pub, key.kid);
+	return store_access_key_add(store, actor, &key, err);
+}
+
 /* One transaction for all that init makes. */
 static int
 setup_rows(struct store *store, const struct store_actor *actor, struct setup_chain *chain,
-    struct err *err)
+    const struct ec_pub *access, struct err *err)
 {
 	int64_t root, issuing, id, number;
 	time_t newest;
@@ -228,6 +243,7 @@ setup_rows(struct store *store, const struct store_actor *actor, struct setup_ch
 	    setup_record(store, actor, issuing, &chain->ocsp, &id, err) != 0 ||
 	    store_responder_set(store, actor, issuing, id, err) != 0 ||
 	    setup_record(store, actor, issuing, &chain->tls, &id, err) != 0 ||
+	    setup_record_access(store, actor, access, err) != 0 ||
 	    store_crl_take(store, root, actor->now, &number, err) != 0)
 		return -1;
 	require(number == chain->crl.number);
@@ -252,7 +268,7 @@ setup_database(struct setup_state *state, struct setup_chain *chain, struct err 
 	if (setup_path(state, path, err, HOME_DB) != 0 ||
 	    store_open(path, STORE_CREATE, &store, err) != 0 || store_begin(store, err) != 0)
 		goto out;
-	if (setup_rows(store, &actor, chain, err) != 0) {
+	if (setup_rows(store, &actor, chain, &state->access, err) != 0) {
 		store_rollback(store);
 		goto out;
 	}

@@ -105,27 +105,42 @@ setup_tokens(struct setup_state *state, struct err *err)
 	return 0;
 }
 
-int
-setup_key(struct setup_state *state, enum setup_token which, enum ec_curve curve, struct err *err)
+/* Generate a key and copy its public half to out. */
+static int
+setup_generate(struct setup_state *state, enum setup_token which, const char *label,
+    enum ec_curve curve, struct ec_pub *out, struct err *err)
 {
-	const char *name = setup_token_name[which];
 	struct hsm *hsm = NULL;
 	struct hsm_key *key = NULL;
 	const struct ec_pub *pub;
 	int r = -1;
 
 	if (hsm_open(&state->token[which], &hsm, err) != 0 ||
-	    hsm_key_generate(hsm, name, curve, &key, err) != 0)
+	    hsm_key_generate(hsm, label, curve, &key, err) != 0)
 		goto out;
 	pub = hsm_key_pub(key);
-	if (ec_pub_from_point(pub->curve, pub->point, pub->len, &state->pub[which], err) != 0)
+	if (ec_pub_from_point(pub->curve, pub->point, pub->len, out, err) != 0)
 		goto out;
-	setup_say(state->setup, "key %s: %s, made on token %s, stays there", name,
+	setup_say(state->setup, "key %s: %s, made on token %s, stays there", label,
 	    ec_curve_str(curve), state->token[which].token);
 	r = 0;
 out:
 	hsm_close(hsm);
 	return r;
+}
+
+int
+setup_key(struct setup_state *state, enum setup_token which, enum ec_curve curve, struct err *err)
+{
+	return setup_generate(
+	    state, which, setup_token_name[which], curve, &state->pub[which], err);
+}
+
+int
+setup_access_key(struct setup_state *state, struct err *err)
+{
+	/* RFC 7518 3.4: ES256 is P-256, whatever curve the CA has. */
+	return setup_generate(state, SETUP_ISSUING, SETUP_ACCESS_KEY, EC_P256, &state->access, err);
 }
 
 int
