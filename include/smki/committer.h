@@ -47,6 +47,15 @@ int committer_start(struct store *store, void (*fatal)(const struct err *err),
 /* Finish what is queued, end the thread. */
 void committer_stop(struct committer *committer);
 
+/*
+ * A job is being made and will be put soon, or not: while some are, a group waits for them a few
+ * milliseconds, so that more share a transaction. A job that nobody is making company for is
+ * committed at once. Each committer_expect() is followed by one committer_expected(), after the
+ * put. Any thread.
+ */
+void committer_expect(struct committer *committer);
+void committer_expected(struct committer *committer);
+
 /* Queue a job. Full: FAIL_LIMIT; stopping: FAIL_UNAVAILABLE; done() is then not called. */
 int committer_put(struct committer *committer, struct commit_job *job, struct err *err) MUST_USE;
 /* 0 when the newest group was committed, or none yet; else FAIL_UNAVAILABLE with the reason: for

@@ -25,7 +25,6 @@
 #define DER_ENUMERATED 0x0a
 #define DER_UTF8 0x0c
 #define DER_PRINTABLE 0x13
-#define DER_IA5 0x16
 #define DER_UTCTIME 0x17
 #define DER_GENTIME 0x18
 #define DER_SEQUENCE 0x30

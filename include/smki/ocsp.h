@@ -13,7 +13,6 @@
 #define OCSP_REQUEST_MAX 16384
 #define OCSP_IDS_MAX 64
 #define OCSP_NONCE_MAX 128 /* RFC 9654 2.1 */
-#define OCSP_HASH_MAX 32
 
 enum ocsp_hash {
 	OCSP_SHA1 = 1,

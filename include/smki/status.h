@@ -8,6 +8,7 @@
 #include "smki/caset.h"
 #include "smki/committer.h"
 #include "smki/lifecycle.h"
+#include "smki/statuspage.h"
 #include "smki/timeguard.h"
 
 struct status_request {
@@ -35,6 +36,7 @@ struct status_task {
 	struct status_result result;
 	const struct caset *cas;
 	struct timeguard *guard;
+	struct statuspage *page; /* told of the change after COMMIT; NULL = nobody to tell */
 	void (*done)(
 	    struct status_task *task, const struct status_result *result, const struct err *err);
 	void *arg;

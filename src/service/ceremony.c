@@ -1,9 +1,11 @@
 /*
- * The root's signatures after init.
+ * The root's signatures after init, and new keys for access tokens.
  */
 #include "smki/ceremony.h"
 
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "smki/crl.h"
 #include "smki/mem.h"
@@ -56,5 +58,75 @@ ceremony_crl(
 out:
 	hsm_close(hsm);
 	free(entries);
+	return r;
+}
+
+/* Who the process was before it became the owner of a token's files. */
+struct ceremony_user {
+	bool changed;
+	gid_t gid;
+};
+
+/* SoftHSM's files belong to who made them, and only their owner can read them. */
+static int
+ceremony_become(const struct hsm_conf *conf, struct ceremony_user *was, struct err *err)
+{
+	struct stat st;
+
+	if (conf->softhsm_conf[0] == '\0' || geteuid() != 0)
+		return 0;
+	if (stat(conf->softhsm_conf, &st) != 0)
+		return err_sys(
+		    err, FAIL_UNAVAILABLE, "token %s: %s", conf->token, conf->softhsm_conf);
+	if (st.st_uid == 0)
+		return 0;
+	was->gid = getegid();
+	if (setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0)
+		return err_sys(
+		    err, FAIL_DENIED, "token %s: user %ld", conf->token, (long)st.st_uid);
+	was->changed = true;
+	return 0;
+}
+
+static int
+ceremony_return(const struct ceremony_user *was, struct err *err)
+{
+	if (was->changed && (seteuid(0) != 0 || setegid(was->gid) != 0))
+		return err_sys(err, FAIL_INTERNAL, "token: the user cannot be changed back");
+	return 0;
+}
+
+int
+ceremony_access_key(const struct home *home, const char *label, struct ec_pub *pub, struct err *err)
+{
+	const struct home_token *token = home_token(home, home->access.token);
+	struct ceremony_user was = { 0 };
+	struct hsm *hsm = NULL;
+	struct hsm_key *key;
+	int r = -1;
+
+	if (token == NULL)
+		return err_set(err, FAIL_NOT_FOUND,
+		    "access: " HOME_CONF " names no token for its keys: [access] token");
+	if (ceremony_become(&token->conf, &was, err) != 0)
+		goto out;
+	if (hsm_open(&token->conf, &hsm, err) != 0)
+		goto out;
+	if (hsm_key_generate(hsm, label, EC_P256, &key, err) != 0 &&
+	    (err->code != FAIL_CONFLICT || hsm_key_find(hsm, label, &key, err) != 0))
+		goto out;
+	if (hsm_key_pub(key)->curve != EC_P256) {
+		err_set(err, FAIL_CONFLICT,
+		    "token %s: key %s: RFC 7518 3.4: ES256 needs a key of P-256", token->conf.token,
+		    label);
+		goto out;
+	}
+	*pub = *hsm_key_pub(key);
+	r = 0;
+out:
+	hsm_close(hsm);
+	/* Whatever comes after is not for another user to do. */
+	if (ceremony_return(&was, r == 0 ? err : NULL) != 0)
+		r = -1;
 	return r;
 }

@@ -17,6 +17,11 @@
  * would keep the next one waiting for two more fsyncs. The store bounds the WAL if work never ends. */
 #define COMMIT_IDLE_MS 200
 
+/* While more jobs are being made, a group waits for this many of them, and this long at most: a
+ * commit costs the same for one as for many. Changes of states wait for nobody. */
+#define COMMIT_FILL 32
+#define COMMIT_FILL_MS 8
+
 /* Jobs in the order of their arrival. */
 struct commit_queue {
 	struct commit_job *first, *last;
@@ -31,6 +36,8 @@ struct committer {
 	pthread_cond_t work; /* something to do for the thread */
 	pthread_cond_t ran;  /* a committer_run() has its verdict, or there will be none */
 	struct commit_queue state, other;
+	size_t coming; /* jobs that are being made */
+	size_t wake;   /* the thread wants to hear of its work when this many wait */
 	bool stopping;
 	bool dead; /* COMMIT failed; the thread touches no job any more */
 	bool lost; /* nothing of the newest group was recorded, for this reason */
@@ -181,23 +188,52 @@ committer_checkpoint(struct committer *c, bool *dirty)
 		*dirty = false;
 }
 
-/* Wait for a job until the store has been idle for long enough. Lock held; 0 = idle. */
-static int
-committer_wait(struct committer *c, bool idle_ends)
+static struct timespec
+committer_after(long ms)
 {
 	struct timespec until;
-	int rc = 0;
 
 	require(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
-	until.tv_nsec += COMMIT_IDLE_MS * 1000000L;
+	until.tv_nsec += ms * 1000000L;
 	if (until.tv_nsec >= 1000000000L) {
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000L;
 	}
-	while (c->state.n + c->other.n == 0 && !c->stopping && rc == 0)
+	return until;
+}
+
+/* Is there company for a group that has this many at least? Lock held. */
+static bool
+committer_is_full(const struct committer *c, size_t want)
+{
+	return c->state.n > 0 || c->other.n >= want || c->stopping;
+}
+
+/* Wait for a job until the store has been idle for long enough. Lock held; 0 = idle. */
+static int
+committer_wait(struct committer *c, bool idle_ends)
+{
+	struct timespec until = committer_after(COMMIT_IDLE_MS);
+	int rc = 0;
+
+	c->wake = 1;
+	while (!committer_is_full(c, 1) && rc == 0)
 		rc = idle_ends ? pthread_cond_timedwait(&c->work, &c->lock, &until)
 			       : pthread_cond_wait(&c->work, &c->lock);
-	return c->state.n + c->other.n > 0 || c->stopping;
+	return committer_is_full(c, 1);
+}
+
+/* Let the group fill as long as there is company on its way. Lock held. */
+static void
+committer_fill(struct committer *c)
+{
+	struct timespec until = committer_after(COMMIT_FILL_MS);
+	int rc = 0;
+
+	c->wake = COMMIT_FILL;
+	while (c->coming > 0 && !committer_is_full(c, COMMIT_FILL) && rc == 0)
+		rc = pthread_cond_timedwait(&c->work, &c->lock, &until);
+	c->wake = 1;
 }
 
 static void *
@@ -216,6 +252,7 @@ committer_main(void *arg)
 			idle_ends = false;
 			pthread_mutex_lock(&c->lock);
 		}
+		committer_fill(c);
 		group = committer_take(c);
 		pthread_mutex_unlock(&c->lock);
 		if (group.n == 0)
@@ -280,9 +317,9 @@ committer_stop(struct committer *c)
 	free(c);
 }
 
-/* Lock held. */
+/* Lock held. *wake: the thread is to be told, best after the lock. */
 static int
-committer_queue(struct committer *c, struct commit_job *job, struct err *err)
+committer_queue(struct committer *c, struct commit_job *job, bool *wake, struct err *err)
 {
 	struct commit_queue *queue = job->lane == COMMIT_STATE ? &c->state : &c->other;
 
@@ -295,18 +332,40 @@ committer_queue(struct committer *c, struct commit_job *job, struct err *err)
 		return err_set(
 		    err, FAIL_LIMIT, "database: %d changes are waiting already", COMMIT_QUEUE_MAX);
 	commit_queue_put(queue, job);
-	pthread_cond_signal(&c->work);
+	*wake = committer_is_full(c, c->wake);
 	return 0;
+}
+
+void
+committer_expect(struct committer *c)
+{
+	pthread_mutex_lock(&c->lock);
+	c->coming++;
+	pthread_mutex_unlock(&c->lock);
+}
+
+void
+committer_expected(struct committer *c)
+{
+	pthread_mutex_lock(&c->lock);
+	require(c->coming > 0);
+	c->coming--;
+	if (c->coming == 0 && c->wake > 1)
+		pthread_cond_signal(&c->work);
+	pthread_mutex_unlock(&c->lock);
 }
 
 int
 committer_put(struct committer *c, struct commit_job *job, struct err *err)
 {
+	bool wake = false;
 	int rc;
 
 	pthread_mutex_lock(&c->lock);
-	rc = committer_queue(c, job, err);
+	rc = committer_queue(c, job, &wake, err);
 	pthread_mutex_unlock(&c->lock);
+	if (wake)
+		pthread_cond_signal(&c->work);
 	return rc;
 }
 
@@ -366,13 +425,16 @@ committer_run(struct committer *c, struct commit_job *job, struct err *err)
 		.committer = c,
 		.inner = job
 	};
+	bool wake = false;
 
 	require(!pthread_equal(pthread_self(), c->thread)); /* it would wait for itself */
 	pthread_mutex_lock(&c->lock);
-	if (committer_queue(c, &run.job, err) != 0) {
+	if (committer_queue(c, &run.job, &wake, err) != 0) {
 		pthread_mutex_unlock(&c->lock);
 		return -1;
 	}
+	if (wake)
+		pthread_cond_signal(&c->work);
 	while (!run.finished && !c->dead)
 		pthread_cond_wait(&c->ran, &c->lock);
 	pthread_mutex_unlock(&c->lock);

@@ -32,20 +32,15 @@
  */
 struct crlgen_list {
 	struct store *view;
-	int64_t ca;
+	const struct crl_which *which;
 	struct crl_params params;
+	int64_t base_event; /* of a delta */
 	struct buf chunk;
 	EVP_MD_CTX *md;		/* over the TBSCertList; NULL = only measuring */
 	struct crlgen_out *out; /* NULL = not writing */
 	int64_t entries;
 	uint64_t entries_len;
 };
-
-void
-crlgen_file(const char *ca, int64_t number, char out[CRL_FILE_MAX])
-{
-	snprintf(out, CRL_FILE_MAX, "%s-%" PRId64 ".crl", ca, number);
-}
 
 /* Hash and write what was gathered. */
 static int
@@ -71,7 +66,9 @@ crlgen_entry(void *ctx, const struct store_listed *listed, struct err *err)
 		.invalid_since = listed->invalid_since,
 	};
 
-	list->entries_len += crl_entry_put(&list->chunk, &entry);
+	list->entries_len += list->which->kind == CRL_DELTA
+				 ? crl_delta_entry_put(&list->chunk, &entry)
+				 : crl_entry_put(&list->chunk, &entry);
 	list->entries++;
 	if (list->md == NULL) {
 		buf_reset(&list->chunk);
@@ -81,9 +78,9 @@ crlgen_entry(void *ctx, const struct store_listed *listed, struct err *err)
 }
 
 static int
-crlgen_measure(struct crlgen_list *list, struct err *err)
+crlgen_entries(struct crlgen_list *list, struct err *err)
 {
-	return store_listed_each(list->view, list->ca, crlgen_entry, list, err);
+	return store_list_each(list->view, list->which, list->base_event, crlgen_entry, list, err);
 }
 
 /*
@@ -113,7 +110,7 @@ crlgen_pass(struct crlgen_list *list, size_t sig_len, uint8_t digest[SHA384_LEN]
 	list->chunk.len -= tbs_at;
 	list->entries_len = 0;
 	list->entries = 0;
-	if (store_listed_each(list->view, list->ca, crlgen_entry, list, err) != 0)
+	if (crlgen_entries(list, err) != 0)
 		goto out;
 	if (list->entries_len != measured || list->entries != entries) {
 		err_set(err, FAIL_INTERNAL, "crl: the view of the database moved");
@@ -169,19 +166,19 @@ out:
 
 struct crlgen_take {
 	struct commit_job job; /* first */
-	int64_t ca;
+	const struct crl_which *which;
 	int64_t published;
 	int64_t number;
 };
 
 int
-crlgen_take(struct store *store, int64_t ca, int64_t published, time_t now, int64_t *number,
-    struct err *err)
+crlgen_take(struct store *store, const struct crl_which *which, int64_t published, time_t now,
+    int64_t *number, struct err *err)
 {
 	int64_t taken = 0;
 
 	for (int i = 0; i < CRL_SKIP_MAX; i++) {
-		if (store_crl_take(store, ca, now, &taken, err) != 0)
+		if (store_list_take(store, which, now, &taken, err) != 0)
 			return -1;
 		if (taken > published) {
 			*number = taken;
@@ -201,12 +198,13 @@ crlgen_take_apply(struct commit_job *job, struct store *store, struct err *err)
 
 	if (record_actor(store, ACTOR_SELF, NULL, &actor, err) != 0)
 		return -1;
-	return crlgen_take(store, take->ca, take->published, actor.now, &take->number, err);
+	return crlgen_take(store, take->which, take->published, actor.now, &take->number, err);
 }
 
 struct crlgen_finish {
 	struct commit_job job; /* first */
 	long uid;
+	const struct crl_which *which;
 	const struct store_crl *row;
 	time_t recorded;
 };
@@ -220,17 +218,18 @@ crlgen_finish_apply(struct commit_job *job, struct store *store, struct err *err
 	if (record_actor(store, finish->uid, NULL, &actor, err) != 0)
 		return -1;
 	finish->recorded = actor.now;
-	return store_crl_finish(store, &actor, finish->row, err);
+	return store_list_finish(store, &actor, finish->which, finish->row, err);
 }
 
 /* From the synced new file to the published one. After the row is committed nothing is undone. */
 static int
-crlgen_finish(const struct crlgen_conf *conf, const struct ca *ca, struct store *reader,
-    struct crlgen_out *out, struct store_crl *row, long uid, struct err *err)
+crlgen_finish(const struct crlgen_conf *conf, const struct ca *ca, const struct crl_which *which,
+    struct store *reader, struct crlgen_out *out, struct store_crl *row, long uid, struct err *err)
 {
 	struct crlgen_finish finish = {
 		.job = { .lane = COMMIT_OTHER, .apply = crlgen_finish_apply },
 		.uid = uid,
+		.which = which,
 		.row = row,
 	};
 
@@ -243,21 +242,21 @@ crlgen_finish(const struct crlgen_conf *conf, const struct ca *ca, struct store 
 	if (crlgen_out_publish(out, err) != 0)
 		return -1;
 	fault_point("crl.renamed");
-	return crlgen_prune(conf->dir, ca, reader, err);
+	return crlgen_prune(conf, ca, which, reader, err);
 }
 
 /* thisUpdate: now, and never before that of the list before (RFC 5280 5.1.2.4, schema) - unless
  * that one was dated by a clock which an administrator has set back since. */
 static int
-crlgen_this_update(
-    struct store *reader, const struct ca *ca, time_t now, time_t *this_update, struct err *err)
+crlgen_this_update(struct store *reader, const struct ca *ca, const struct crl_which *which,
+    time_t now, time_t *this_update, struct err *err)
 {
 	struct store_crl newest;
 	int64_t accepted;
 	struct err why;
 
 	*this_update = now;
-	if (store_crl_newest(reader, ca->id, &newest, &why) != 0) {
+	if (store_list_last(reader, which, &newest, &why) != 0) {
 		if (why.code == FAIL_NOT_FOUND)
 			return 0;
 		*err = why;
@@ -278,9 +277,47 @@ crlgen_this_update(
 	return 0;
 }
 
+/* What a list of this kind says of itself and must be there before a number is taken. */
+struct crlgen_scope {
+	int64_t base, base_event; /* a delta's */
+	char freshest[URI_MAX];	  /* "" = not told */
+	struct store_shard shard; /* a shard's */
+};
+
+static int
+crlgen_scope_get(const struct crlgen_conf *conf, const struct ca *ca, const struct crl_which *which,
+    struct store *reader, struct crlgen_scope *out, struct err *err)
+{
+	const struct crl_which delta = { .ca = ca->id, .kind = CRL_DELTA };
+	struct store_crl base;
+
+	*out = (struct crlgen_scope){ .base = 0 };
+	switch (which->kind) {
+	case CRL_COMPLETE:
+		return conf->deltas ? caset_list_uri(ca, &delta, out->freshest, err) : 0;
+	case CRL_DELTA:
+		if (store_crl_newest(reader, ca->id, &base, err) != 0) {
+			if (err->code == FAIL_NOT_FOUND)
+				err_set(err, FAIL_CONFLICT,
+				    "delta crl of ca %s: RFC 5280 5.2.4: there is no complete list "
+				    "to continue",
+				    ca->name);
+			return -1;
+		}
+		out->base = base.number;
+		out->base_event = base.event;
+		return 0;
+	case CRL_SHARD:
+		if (store_shard_get(reader, ca->id, which->shard, &out->shard, err) == 0)
+			return 0;
+		return err_prefix(err, "ca %s, shard %" PRId64, ca->name, which->shard);
+	}
+	return err_set(err, FAIL_INTERNAL, "crl: no such kind");
+}
+
 static void
-crlgen_params(
-    const struct ca *ca, int64_t number, time_t this_update, long validity, struct crl_params *out)
+crlgen_params(const struct ca *ca, const struct crlgen_scope *scope, int64_t number,
+    time_t this_update, long validity, struct crl_params *out)
 {
 	*out = (struct crl_params){
 		.issuer = ca->issuer.subject,
@@ -289,59 +326,77 @@ crlgen_params(
 		.number = number,
 		.this_update = this_update,
 		.next_update = this_update + validity,
+		.base = scope->base,
+		.freshest = scope->freshest[0] != '\0' ? scope->freshest : NULL,
+		.shard = scope->shard.uri[0] != '\0' ? scope->shard.uri : NULL,
 	};
 }
 
-int
-crlgen_make(const struct crlgen_conf *conf, const struct ca *ca, struct store *reader, long uid,
-    struct store_crl *out, struct err *err)
+/* The list of one view, signed and written. The number is taken; row gets the rest. */
+static int
+crlgen_compose(const struct crlgen_conf *conf, const struct ca *ca,
+    const struct crlgen_scope *scope, struct crlgen_list *list, struct crlgen_out *file,
+    struct store_crl *row, struct err *err)
 {
-	struct crlgen_take take = { .job = { .lane = COMMIT_OTHER, .apply = crlgen_take_apply },
-		.ca = ca->id };
-	struct crlgen_list list = { .view = reader, .ca = ca->id };
-	struct store_crl row = { .ca = ca->id };
-	struct crlgen_out file = { .fd = -1 };
-	bool viewing = false;
-	time_t now, event_time;
+	char stem[CRL_STEM_MAX];
+	time_t event_time;
 	int r = -1;
 
+	if (store_view_begin(list->view, err) != 0)
+		return -1;
+	if (store_event_newest(list->view, &row->event, &event_time, err) != 0)
+		goto out;
+	/* What the list shows did not happen after it. */
+	if (event_time > row->this_update)
+		row->this_update = event_time;
+	crlgen_params(ca, scope, row->number, row->this_update, conf->validity, &list->params);
+	crlgen_stem(ca->name, list->which, stem);
+	if (crlgen_entries(list, err) != 0 ||
+	    crlgen_out_open(conf->dir, stem, row->number, file, err) != 0 ||
+	    crlgen_write(list, ca, file, err) != 0)
+		goto out;
+	row->next_update = list->params.next_update;
+	row->entries = list->entries;
+	r = 0;
+out:
+	store_view_end(list->view);
+	return r;
+}
+
+int
+crlgen_make(const struct crlgen_conf *conf, const struct ca *ca, const struct crl_which *which,
+    struct store *reader, long uid, struct store_crl *out, struct err *err)
+{
+	struct crlgen_take take = { .job = { .lane = COMMIT_OTHER, .apply = crlgen_take_apply },
+		.which = which };
+	struct crlgen_list list = { .view = reader, .which = which };
+	struct store_crl row = { .ca = ca->id };
+	struct crlgen_out file = { .fd = -1 };
+	struct crlgen_scope scope;
+	time_t now;
+	int r = -1;
+
+	require(which->ca == ca->id);
 	if (ca->root || !ca->has_key)
 		return err_set(err, FAIL_DENIED, "crl of ca %s: %s", ca->name,
 		    ca->root ? "the root signs in the ceremony only: smki ca crl root"
 			     : "its key is not here");
 	if (timeguard_now(conf->guard, &now, err) != 0 ||
-	    crlgen_this_update(reader, ca, now, &row.this_update, err) != 0 ||
-	    crlgen_published(conf->dir, ca->name, &take.published, err) != 0 ||
+	    crlgen_this_update(reader, ca, which, now, &row.this_update, err) != 0 ||
+	    crlgen_scope_get(conf, ca, which, reader, &scope, err) != 0 ||
+	    crlgen_published(conf->dir, ca->name, which, &take.published, err) != 0 ||
 	    committer_run(conf->committer, &take.job, err) != 0)
 		return -1;
 	fault_point("crl.taken");
-
-	if (store_view_begin(reader, err) != 0)
-		goto out;
-	viewing = true;
-	if (store_event_newest(reader, &row.event, &event_time, err) != 0)
-		goto out;
-	/* What the list shows did not happen after it. */
-	if (event_time > row.this_update)
-		row.this_update = event_time;
-	crlgen_params(ca, take.number, row.this_update, conf->validity, &list.params);
-	if (crlgen_measure(&list, err) != 0 ||
-	    crlgen_out_open(conf->dir, ca->name, take.number, &file, err) != 0 ||
-	    crlgen_write(&list, ca, &file, err) != 0)
-		goto out;
-	store_view_end(reader);
-	viewing = false;
-
 	row.number = take.number;
-	row.next_update = list.params.next_update;
-	row.entries = list.entries;
-	if (crlgen_finish(conf, ca, reader, &file, &row, uid, err) != 0)
+	row.base = scope.base;
+	list.base_event = scope.base_event;
+	if (crlgen_compose(conf, ca, &scope, &list, &file, &row, err) != 0 ||
+	    crlgen_finish(conf, ca, which, reader, &file, &row, uid, err) != 0)
 		goto out;
 	*out = row;
 	r = 0;
 out:
-	if (viewing)
-		store_view_end(reader);
 	crlgen_out_close(&file);
 	buf_free(&list.chunk);
 	return r;
@@ -439,6 +494,7 @@ int
 crlgen_publish(const struct crlgen_conf *conf, const struct ca *ca, struct store *reader,
     int64_t number, int64_t event, struct span der, long uid, struct err *err)
 {
+	const struct crl_which which = { .ca = ca->id, .kind = CRL_COMPLETE };
 	struct crlgen_compare compare = { 0 };
 	struct crlgen_out file = { .fd = -1 };
 	struct store_crl row;
@@ -467,7 +523,7 @@ crlgen_publish(const struct crlgen_conf *conf, const struct ca *ca, struct store
 	    crlgen_out_put(&file, der.p, der.len, err) != 0 || crlgen_out_sync(&file, err) != 0)
 		goto out;
 	fault_point("crl.written");
-	if (crlgen_finish(conf, ca, reader, &file, &row, uid, err) != 0)
+	if (crlgen_finish(conf, ca, &which, reader, &file, &row, uid, err) != 0)
 		goto out;
 	r = 0;
 out:

@@ -1,5 +1,5 @@
 /*
- * The files of CRLs in HOME/crl: "NAME-NUMBER.crl", ".new" behind it until its row is committed.
+ * The files of CRLs in HOME/crl: "STEM-NUMBER.crl", ".new" behind it until its row is committed.
  */
 #ifndef SERVICE_CRLGEN_FILE_H
 #define SERVICE_CRLGEN_FILE_H
@@ -22,7 +22,7 @@ struct crlgen_out {
 };
 
 /* A number is used once: what a crash left of it under its new name is replaced. */
-int crlgen_out_open(const char *dir, const char *ca, int64_t number, struct crlgen_out *out,
+int crlgen_out_open(const char *dir, const char *stem, int64_t number, struct crlgen_out *out,
     struct err *err) MUST_USE;
 int crlgen_out_put(struct crlgen_out *out, const void *data, size_t len, struct err *err) MUST_USE;
 /* Durable under its new name: file and folder; sha256 is set. */
@@ -32,8 +32,8 @@ int crlgen_out_publish(struct crlgen_out *out, struct err *err) MUST_USE;
 /* Frees; removes what was not published. */
 void crlgen_out_close(struct crlgen_out *out);
 
-/* Remove published lists of ca older than the CRL_KEEP newest finished ones. */
-int crlgen_prune(
-    const char *dir, const struct ca *ca, struct store *reader, struct err *err) MUST_USE;
+/* Remove published lists of the kind just finished that are older than those to be kept. */
+int crlgen_prune(const struct crlgen_conf *conf, const struct ca *ca, const struct crl_which *which,
+    struct store *reader, struct err *err) MUST_USE;
 
 #endif

@@ -125,6 +125,9 @@ status_committed(struct commit_job *job, const struct err *err)
 
 	if (err == NULL && !task->result.already) {
 		timeguard_note(task->guard, task->result.cert.changed);
+		/* Before the reply: from then on no cache may say otherwise. */
+		if (task->page != NULL)
+			statuspage_bump(task->page, (uint64_t)task->result.cert.event);
 		fault_point("status.committed");
 	}
 	task->done(task, err == NULL ? &task->result : NULL, err);

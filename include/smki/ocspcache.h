@@ -1,0 +1,69 @@
+/*
+ * Signed OCSP responses, kept while they are true: an entry is good while the status page's mark
+ * is the one that the cache has followed (statuspage.h). Bounded memory; any thread.
+ *
+ * What makes it exact: a mark is taken from the page before the certificate's row is read, and a
+ * response is stored only if its certificate was not changed between that mark and the cache's.
+ */
+#ifndef SMKI_OCSPCACHE_H
+#define SMKI_OCSPCACHE_H
+
+#include "smki/ocsp.h"
+#include "smki/statuspage.h"
+#include "smki/store.h"
+
+/* Longest CertID and response that are kept. */
+#define OCSPCACHE_ID_MAX 128
+#define OCSPCACHE_RESPONSE_MAX 1536
+
+struct ocspcache;
+
+/* octets: memory for entries, at most, but for a few of each shard. */
+struct ocspcache *ocspcache_new(size_t octets);
+void ocspcache_free(struct ocspcache *cache);
+/* Forget all: another database, another responder. */
+void ocspcache_flush(struct ocspcache *cache);
+
+struct ocspcache_entry {
+	uint8_t sha256[SHA256_LEN]; /* of the response: its ETag */
+	time_t produced_at, next_update;
+	enum ocsp_status status;
+	size_t len;
+	uint8_t response[OCSPCACHE_RESPONSE_MAX]; /* last: kept as far as it goes */
+};
+
+/*
+ * The entry of a CertID as received, when it may be sent at now under mark (what the page says at
+ * this moment). *refresh: it is past half of its life and nobody makes a new one yet; whoever is
+ * told so should. false: none, or the cache has not followed to mark.
+ */
+bool ocspcache_get(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,
+    time_t now, struct ocspcache_entry *out, bool *refresh);
+/*
+ * Drop what changed up to now's mark: reads the changed serials from store. mark was taken from
+ * the page before; nothing to do when the cache is there already. FAIL_UNAVAILABLE as the store's;
+ * the cache then answers nothing.
+ */
+int ocspcache_follow(struct ocspcache *cache, const struct statusmark *mark, struct store *store,
+    struct err *err) MUST_USE;
+/*
+ * Make the answer of a CertID the caller's to sign: true. When another thread signs for it already
+ * under the same mark, wait for that one and return false: look again. Each true needs a release
+ * of *claim, which may be NULL.
+ */
+struct ocspcache_claim;
+bool ocspcache_claim(struct ocspcache *cache, const struct statusmark *mark,
+    const struct ocsp_id *id, struct ocspcache_claim **claim);
+void ocspcache_release(struct ocspcache *cache, struct ocspcache_claim *claim);
+/* Store a response whose row was read after mark was taken; not stored when its certificate has
+ * changed since, or that cannot be told. */
+void ocspcache_put(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,
+    const struct ocspcache_entry *entry);
+
+struct ocspcache_counts {
+	uint64_t hits, misses, dropped, evicted;
+	size_t entries;
+};
+void ocspcache_counts(struct ocspcache *cache, struct ocspcache_counts *out);
+
+#endif
