@@ -10,6 +10,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
+#include "imports.h"
 #include "server.h"
 #include "smki/clock.h"
 #include "smki/front.h"
@@ -88,7 +91,7 @@ conn_flush(struct conn *conn)
 			conn->out_last = NULL;
 		conn->out_len -= msg->bytes.len;
 		conn->moved_ms = clock_mono_ms();
-		buf_free(&msg->bytes);
+		buf_wipe(&msg->bytes); /* keys and secrets are among the replies */
 		free(msg);
 	}
 	return 0;
@@ -105,7 +108,7 @@ conn_put(struct conn *conn, struct buf *bytes)
 	*bytes = (struct buf){ 0 };
 	pthread_mutex_lock(&conn->lock);
 	if (conn->closed) {
-		buf_free(&msg->bytes);
+		buf_wipe(&msg->bytes);
 		free(msg);
 	} else {
 		if (conn->out_last != NULL)
@@ -181,7 +184,7 @@ request_log(const struct request *req, const char *out, const char *why)
 	bool refused = why[0] != '\0';
 
 	/* The front says hello every few seconds: that all is well needs no line. */
-	if (req->conn->front && req->number == FRONT_HELLO && !refused)
+	if (!refused && (req->quiet || (req->conn->front && req->number == FRONT_HELLO)))
 		return;
 	if (req->role == ROLE_NONE && (refused || !req->conn->front) &&
 	    !server_may_log(req->conn->server))
@@ -333,6 +336,8 @@ conn_frame(struct conn *conn, const struct buf *in)
 		return -1;
 	}
 	conn_request(conn, &head, &cursor);
+	/* Requests and replies may hold enrolment secrets and keys made here. */
+	OPENSSL_cleanse(in->data, in->len);
 	return 0;
 }
 
@@ -399,7 +404,7 @@ conn_close(struct conn *conn)
 	conn->fd = -1;
 	while ((msg = conn->out) != NULL) {
 		conn->out = msg->next;
-		buf_free(&msg->bytes);
+		buf_wipe(&msg->bytes);
 		free(msg);
 	}
 	conn->out_last = NULL;
@@ -408,6 +413,7 @@ conn_close(struct conn *conn)
 	conn->parked = NULL;
 	pthread_mutex_unlock(&conn->lock);
 	conn_unpark(conn, parked);
+	imports_gone(conn->server->smkid->imports, conn);
 	conn_unref(conn);
 }
 

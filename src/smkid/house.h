@@ -1,5 +1,5 @@
 /*
- * Housekeeping: CRLs and responder certificates when they are due, tokens that are away.
+ * Housekeeping: CRLs and the service's own certificates when they are due, tokens that are away.
  */
 #ifndef SMKID_HOUSE_H
 #define SMKID_HOUSE_H
@@ -18,7 +18,8 @@ void house_free(struct house *house);
 void house_tick(void *ctx, struct store *reader);
 /* Any thread: what failed is tried again at the next tick, without its pause. */
 void house_hurry(struct house *house);
-/* What is wrong with the database, the clock, the CRLs, the responder or the tokens: "" = nothing. Any thread. */
+/* What is wrong with the database, the clock, the CRLs, the service's own certificates
+ * or the tokens: "" = nothing. Any thread. */
 void house_alarm(struct smkid *smkid, struct store *reader, char out[ERR_MSG_MAX]);
 /* For crlgen_make and crlgen_publish; only the keeper's thread may call them. */
 void house_crlgen(const struct smkid *smkid, struct crlgen_conf *out);

@@ -9,15 +9,26 @@
 #include <unistd.h>
 
 #include "house.h"
+#include "imports.h"
 #include "lane.h"
 #include "server.h"
 #include "smki/clock.h"
+#include "smki/enrol.h"
 #include "smki/mem.h"
+#include "smki/refusals.h"
+#include "smki/regions.h"
 #include "smki/renew.h"
 #include "smki/rng.h"
+#include "smki/tlscert.h"
 
 #define HOUSE_RETRY_FIRST_MS 1000
 #define HOUSE_RETRY_MAX_MS 60000
+/* Manufacturers' anchors and CRLs are files that others renew: read again this often. */
+#define HOUSE_ANCHORS_MS 60000
+/* What was counted of refusals goes to the database this often. */
+#define HOUSE_REFUSALS_MS 5000
+/* Lists of shards that are made in one tick, so that requests come in between. */
+#define HOUSE_SHARDS 16
 /* A root's list is made by people: they are told when this part of its life is left (a month of
  * a year). */
 #define HOUSE_ROOT_NOTICE_PART 12
@@ -31,9 +42,11 @@ struct chore {
 
 struct house {
 	struct smkid *smkid;
+	int64_t flushed_ms, anchors_ms;
 	atomic_bool hurry; /* what failed is to be tried again now */
 	pthread_mutex_t lock;
-	struct chore crl[STORE_CAS_MAX], responder[STORE_CAS_MAX], look;
+	struct chore crl[STORE_CAS_MAX], delta[STORE_CAS_MAX], shards[STORE_CAS_MAX],
+	    responder[STORE_CAS_MAX], look, server, refusals, anchors;
 };
 
 struct house *
@@ -64,6 +77,7 @@ house_crlgen(const struct smkid *smkid, struct crlgen_conf *out)
 		.committer = smkid->committer,
 		.guard = smkid->guard,
 		.validity = smkid->home.crl_validity,
+		.deltas = smkid->home.crl_deltas,
 	};
 }
 
@@ -101,88 +115,186 @@ chore_note(struct house *house, struct chore *chore, const char *what, const str
 
 /* ---- CRLs ---- */
 
-/* 1 when a list of ca is due: by time, by change, or because its file is gone. -1 on failure. */
+/* 1 when the file of a published list is gone. */
 static int
-house_crl_due(struct smkid *smkid, const struct ca *ca, int64_t changed, struct store *reader,
-    struct err *err)
+house_crl_gone(const struct smkid *smkid, const struct ca *ca, const struct crl_which *which,
+    const struct store_crl *crl)
 {
-	const struct home *home = &smkid->home;
-	char name[CRL_FILE_MAX], *path;
-	struct store_crl newest;
+	char stem[CRL_STEM_MAX], name[CRL_FILE_MAX], *path;
 	int gone;
 
-	if (store_crl_newest(reader, ca->id, &newest, err) != 0)
-		return err->code == FAIL_NOT_FOUND ? 1 : -1;
-	if (crlgen_due(&newest, changed, home->crl_interval, home->crl_delay) <= clock_now())
-		return 1;
-	/* The clock was set back and accepted: the newest list is dated ahead, a new one is due. */
-	if (changed > newest.event && newest.this_update > clock_now() + CLOCK_BACK_MAX)
-		return 1;
-	crlgen_file(ca->name, newest.number, name);
+	crlgen_stem(ca->name, which, stem);
+	crlgen_file(stem, crl->number, name);
 	path = mem_fmt("%s/%s", smkid->crl_dir, name);
 	gone = access(path, F_OK) != 0;
 	free(path);
 	return gone;
 }
 
+/* 1 when a list that shows crl is to be followed by one that shows changed. The clock may have been
+ * set back and accepted: the newest list is then dated ahead, a new one is due. */
+static int
+house_crl_changed(const struct smkid *smkid, const struct store_crl *crl, int64_t changed)
+{
+	return changed > crl->event && (crl->this_update + smkid->home.crl_delay <= clock_now() ||
+					   crl->this_update > clock_now() + CLOCK_BACK_MAX);
+}
+
+/* 1 when a complete list of ca is due: by time, by change (unless deltas tell of those), or because
+ * its file is gone. -1 on failure. */
+static int
+house_crl_due(struct smkid *smkid, const struct ca *ca, int64_t changed, struct store *reader,
+    struct err *err)
+{
+	const struct crl_which which = { .ca = ca->id, .kind = CRL_COMPLETE };
+	const struct home *home = &smkid->home;
+	struct store_crl newest;
+
+	if (store_crl_newest(reader, ca->id, &newest, err) != 0)
+		return err->code == FAIL_NOT_FOUND ? 1 : -1;
+	if (crlgen_due(&newest, home->crl_deltas ? 0 : changed, home->crl_interval,
+		home->crl_delay) <= clock_now() ||
+	    (!home->crl_deltas && house_crl_changed(smkid, &newest, changed)))
+		return 1;
+	return house_crl_gone(smkid, ca, &which, &newest);
+}
+
+/* The same for a delta: there is none yet for the newest complete list, or something changed. */
+static int
+house_delta_due(struct smkid *smkid, const struct ca *ca, int64_t changed, struct store *reader,
+    struct err *err)
+{
+	const struct crl_which which = { .ca = ca->id, .kind = CRL_DELTA };
+	struct store_crl complete, newest;
+	size_t n;
+
+	if (!smkid->home.crl_deltas)
+		return 0;
+	if (store_crl_newest(reader, ca->id, &complete, err) != 0)
+		return err->code == FAIL_NOT_FOUND ? 0 : -1;
+	if (store_list_recent(reader, &which, &newest, 1, &n, err) != 0)
+		return -1;
+	if (n == 0 || newest.base != complete.number)
+		return 1;
+	return house_crl_changed(smkid, &newest, changed) ||
+	       house_crl_gone(smkid, ca, &which, &newest);
+}
+
+/* Make a list that is due (negative: err tells why that is not known). 1 = it was made. */
+static int
+house_list(struct house *house, struct chore *chore, const struct ca *ca,
+    const struct crl_which *which, int due, struct store *reader, struct err *err)
+{
+	struct smkid *smkid = house->smkid;
+	char stem[CRL_STEM_MAX];
+	struct crlgen_conf conf;
+	struct store_crl made;
+
+	if (due == 0) {
+		chore_note(house, chore, "crl", NULL);
+		return 0;
+	}
+	house_crlgen(smkid, &conf);
+	/* No number is burnt for a token that has not come up yet. */
+	if (due < 0 || lanes_check(smkid->lanes, ca, err) != 0 ||
+	    crlgen_make(&conf, ca, which, reader, ACTOR_SELF, &made, err) != 0) {
+		chore_note(house, chore, "crl", err);
+		return 0;
+	}
+	chore_note(house, chore, "crl", NULL);
+	crlgen_stem(ca->name, which, stem);
+	log_info("crl: ca=%s list=%s number=%lld entries=%lld size=%lld", ca->name, stem,
+	    (long long)made.number, (long long)made.entries, (long long)made.size);
+	return 1;
+}
+
+static void
+house_shards(struct house *house, struct chore *chore, const struct ca *ca, struct store *reader)
+{
+	const struct home *home = &house->smkid->home;
+	struct crl_which which = { .ca = ca->id, .kind = CRL_SHARD };
+	struct store_shard shard;
+	struct err err;
+	time_t now;
+	int due;
+
+	for (int i = 0; i < HOUSE_SHARDS; i++) {
+		now = clock_now();
+		due = store_shard_due(reader, ca->id, now - home->crl_delay,
+			  now - home->crl_interval, now + CLOCK_BACK_MAX, &shard, &err) == 0
+			  ? 1
+		      : err.code == FAIL_NOT_FOUND ? 0
+						   : -1;
+		which.shard = due > 0 ? shard.number : 0;
+		if (!house_list(house, chore, ca, &which, due, reader, &err))
+			return;
+	}
+}
+
+/* The complete list first: what is on the others is then on it. */
 static void
 house_crl(struct house *house, size_t at, const struct store_ca *row, struct store *reader)
 {
 	struct smkid *smkid = house->smkid;
-	struct chore *chore = &house->crl[at];
 	const struct ca *ca = &smkid->cas->ca[at];
-	struct crlgen_conf conf;
-	struct store_crl made;
+	struct crl_which which = { .ca = ca->id, .kind = CRL_COMPLETE };
 	struct err err;
 	int due;
 
-	if (chore_waits(chore))
-		return;
-	due = house_crl_due(smkid, ca, row->changed_event, reader, &err);
-	if (due == 0) {
-		chore_note(house, chore, "crl", NULL);
-		return;
+	if (!chore_waits(&house->crl[at])) {
+		due = house_crl_due(smkid, ca, row->changed_event, reader, &err);
+		(void)house_list(house, &house->crl[at], ca, &which, due, reader, &err);
 	}
-	house_crlgen(smkid, &conf);
-	/* No number is burnt for a token that has not come up yet. */
-	if (due < 0 || lanes_check(smkid->lanes, ca, &err) != 0 ||
-	    crlgen_make(&conf, ca, reader, ACTOR_SELF, &made, &err) != 0) {
-		chore_note(house, chore, "crl", &err);
-		return;
+	if (!chore_waits(&house->delta[at])) {
+		which.kind = CRL_DELTA;
+		due = house_delta_due(smkid, ca, row->changed_event, reader, &err);
+		(void)house_list(house, &house->delta[at], ca, &which, due, reader, &err);
 	}
-	chore_note(house, chore, "crl", NULL);
-	log_info("crl: ca=%s number=%lld entries=%lld size=%lld", ca->name, (long long)made.number,
-	    (long long)made.entries, (long long)made.size);
+	if (!chore_waits(&house->shards[at]))
+		house_shards(house, &house->shards[at], ca, reader);
 }
 
-/* ---- responder certificates ---- */
+/* ---- certificates of the service's own ---- */
 
+/* Again for the key of the certificate in use, which says whose it is. */
 static int
 house_renew(struct smkid *smkid, const struct ca *ca, const struct store_cert *old,
     struct store *reader, struct err *err)
 {
-	const struct profile *profile = profiles_get(&smkid->profiles, old->profile);
+	struct renew_conf conf = {
+		.ca = ca,
+		.profile = profiles_get(&smkid->profiles, old->profile),
+		.committer = smkid->committer,
+		.guard = smkid->guard,
+		.draw = rng_draw,
+	};
 	struct buf der = { 0 };
 	struct cert cert;
 	int r = -1;
 
-	if (profile == NULL) {
+	if (conf.profile == NULL) {
 		err_set(
 		    err, FAIL_NOT_FOUND, "profile %s: there is none of this name", old->profile);
 		goto out;
 	}
-	/* The certificate in use says which key the front signs with. */
 	if (store_cert_der(reader, old->id, &der, err) != 0 ||
 	    cert_parse(der.data, der.len, &cert, err) != 0 ||
 	    lanes_check(smkid->lanes, ca, err) != 0 ||
-	    renew_responder(
-		ca, profile, &cert.pub, smkid->committer, smkid->guard, rng_draw, err) != 0)
+	    (old->use == USE_OCSP ? renew_responder(&conf, &cert.pub, err)
+				  : renew_server(&conf, &cert, err)) != 0)
 		goto out;
-	log_info("responder: ca=%s renewed", ca->name);
+	log_info("%s: ca=%s renewed", old->use == USE_OCSP ? "responder" : "TLS server", ca->name);
 	r = 0;
 out:
 	buf_free(&der);
 	return r;
+}
+
+/* Due, or one that has not begun: made by a clock that was set back and accepted since. */
+static bool
+house_renew_due(const struct store_cert *cert, time_t due)
+{
+	return clock_now() >= due || clock_now() + CLOCK_BACK_MAX < cert->not_before;
 }
 
 static void
@@ -206,14 +318,108 @@ house_responder(struct house *house, size_t at, const struct store_ca *row, stru
 		chore_note(house, chore, "responder", &err);
 		return;
 	}
-	/* One that has not begun was made by a clock that was set back and accepted since. */
-	if ((clock_now() >= renew_due(old.not_before, old.not_after) ||
-		clock_now() + CLOCK_BACK_MAX < old.not_before) &&
+	if (house_renew_due(&old, renew_due(old.not_before, old.not_after)) &&
 	    house_renew(smkid, &smkid->cas->ca[at], &old, reader, &err) != 0) {
 		chore_note(house, chore, "responder", &err);
 		return;
 	}
 	chore_note(house, chore, "responder", NULL);
+}
+
+/* 0 when the certificate of the TLS listener needs nothing, or was renewed. */
+static int
+house_server_renew(struct smkid *smkid, struct store *reader, struct err *err)
+{
+	struct store_cert old;
+	const struct ca *ca;
+
+	if (tls_cert_newest(reader, &old, err) != 0)
+		return -1;
+	if (old.state != CERT_VALID)
+		return err_set(err, FAIL_CONFLICT, "certificate of the TLS server is %s",
+		    state_str(old.state));
+	if (!house_renew_due(&old, renew_server_due(old.not_before, old.not_after)))
+		return 0;
+	ca = caset_by_id(smkid->cas, old.ca);
+	if (ca == NULL || !ca->has_key)
+		return err_set(err, FAIL_UNAVAILABLE,
+		    "certificate of the TLS server: the key of ca %s is not here", old.ca_name);
+	return house_renew(smkid, ca, &old, reader, err);
+}
+
+static void
+house_server(struct house *house, struct store *reader)
+{
+	struct chore *chore = &house->server;
+	struct err err;
+
+	if (house->smkid->home.https.listen[0] == '\0' || chore_waits(chore))
+		return;
+	chore_note(house, chore, "TLS server",
+	    house_server_renew(house->smkid, reader, &err) == 0 ? NULL : &err);
+}
+
+/* ---- refusals ---- */
+
+static void
+house_refusals(struct house *house)
+{
+	struct smkid *smkid = house->smkid;
+	struct chore *chore = &house->refusals;
+	struct err err;
+
+	if (chore_waits(chore) || clock_mono_ms() - house->flushed_ms < HOUSE_REFUSALS_MS)
+		return;
+	house->flushed_ms = clock_mono_ms();
+	chore_note(house, chore, "refusals",
+	    refusals_flush(smkid->refusals, smkid->committer, clock_now(),
+		smkid->home.enrol.refusals_kept, &err) == 0
+		? NULL
+		: &err);
+}
+
+/* ---- manufacturers ---- */
+
+/* What stands in the files, though it can be read: regions, which the front alone uses, and what
+ * has ended. */
+static int
+house_policies(struct smkid *smkid, const struct anchors *anchors, struct err *err)
+{
+	struct regions *regions = NULL;
+	struct err why;
+
+	if (regions_load(&smkid->home, &regions, &why) != 0 && why.code != FAIL_NOT_FOUND)
+		return err_set(err, why.code, "%s", why.msg);
+	free(regions);
+	for (size_t i = 0; i < anchors->n; i++)
+		if (anchor_check_ends(anchors->anchor[i], clock_now(), err) != 0)
+			return -1;
+	return 0;
+}
+
+/* Bad files keep what was there. */
+static void
+house_anchors(struct house *house)
+{
+	struct smkid *smkid = house->smkid;
+	struct chore *chore = &house->anchors;
+	struct anchors *anchors;
+	struct err err;
+
+	if (chore_waits(chore) ||
+	    (house->anchors_ms != 0 && clock_mono_ms() - house->anchors_ms < HOUSE_ANCHORS_MS))
+		return;
+	anchors = mem_alloc(sizeof(*anchors));
+	if (anchors_load(&smkid->home, anchors, &err) != 0) {
+		chore_note(house, chore, "policies", &err);
+	} else {
+		house->anchors_ms = clock_mono_ms();
+		chore_note(house, chore, "policies",
+		    house_policies(smkid, anchors, &err) == 0 ? NULL : &err);
+		enrol_anchors_swap(smkid->enrol, anchors);
+		anchors_free(anchors);
+	}
+	free(anchors);
 }
 
 void
@@ -225,9 +431,10 @@ house_hurry(struct house *house)
 static void
 house_no_pauses(struct house *house)
 {
-	house->look.not_before_ms = 0;
+	house->look.not_before_ms = house->server.not_before_ms = 0;
 	for (size_t i = 0; i < STORE_CAS_MAX; i++)
-		house->crl[i].not_before_ms = house->responder[i].not_before_ms = 0;
+		house->crl[i].not_before_ms = house->delta[i].not_before_ms =
+		    house->shards[i].not_before_ms = house->responder[i].not_before_ms = 0;
 }
 
 void
@@ -241,7 +448,10 @@ house_tick(void *ctx, struct store *reader)
 
 	if (atomic_exchange(&house->hurry, false))
 		house_no_pauses(house);
+	imports_tick(smkid->imports, atomic_load(&smkid->server->stop) != 0);
 	lanes_retry(smkid->lanes, reader);
+	house_refusals(house);
+	house_anchors(house);
 	if (lanes_lost(smkid->lanes)) {
 		log_error("token: too many signing threads never came back");
 		server_stop(smkid->server, err_exit_status(FAIL_UNAVAILABLE));
@@ -260,6 +470,7 @@ house_tick(void *ctx, struct store *reader)
 				house_crl(house, i, &rows[k], reader);
 				house_responder(house, i, &rows[k], reader);
 			}
+	house_server(house, reader);
 }
 
 /* ---- alarms ---- */
@@ -310,7 +521,7 @@ void
 house_alarm(struct smkid *smkid, struct store *reader, char out[ERR_MSG_MAX])
 {
 	struct house *house = smkid->house;
-	const struct chore *chores[2 * STORE_CAS_MAX + 1];
+	const struct chore *chores[2 * STORE_CAS_MAX + 4];
 	struct err err = { 0 };
 	size_t n = 0;
 	time_t now;
@@ -322,14 +533,20 @@ house_alarm(struct smkid *smkid, struct store *reader, char out[ERR_MSG_MAX])
 		return;
 	}
 	chores[n++] = &house->look;
+	chores[n++] = &house->server;
+	chores[n++] = &house->refusals;
 	for (size_t i = 0; i < smkid->cas->n; i++) {
 		if (house_crl_overdue(&smkid->cas->ca[i], reader, &err) != 0) {
 			memcpy(out, err.msg, ERR_MSG_MAX);
 			return;
 		}
 		chores[n++] = &house->crl[i];
+		chores[n++] = &house->delta[i];
+		chores[n++] = &house->shards[i];
 		chores[n++] = &house->responder[i];
 	}
+	/* Others' files come behind what this house itself fails at. */
+	chores[n++] = &house->anchors;
 	for (size_t i = 0; i < n && out[0] == '\0'; i++)
 		house_cause(house, chores[i], out);
 	for (size_t i = 0; i < smkid->cas->n && out[0] == '\0'; i++)

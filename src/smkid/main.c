@@ -19,10 +19,13 @@
 #include <unistd.h>
 
 #include "house.h"
+#include "imports.h"
 #include "lane.h"
 #include "server.h"
 #include "smki/clock.h"
+#include "smki/access.h"
 #include "smki/crlgen.h"
+#include "smki/enrol.h"
 #include "smki/mem.h"
 #include "smki/rng.h"
 
@@ -168,6 +171,24 @@ smkid_settings(struct store *store, const struct home *home, struct err *err)
 	return store_commit(store, &fatal, err);
 }
 
+/* The page that the front's cache follows. Another epoch: what was committed just before this
+ * process's predecessor ended, the page may never have heard of. */
+static int
+smkid_page(struct smkid *smkid, struct store *store, struct err *err)
+{
+	char path[HOME_PATH_MAX];
+	uint64_t epoch = 0;
+	int64_t newest;
+
+	while (epoch == 0)
+		if (rng_draw((uint8_t *)&epoch, sizeof(epoch)) != 0)
+			return err_set(err, FAIL_UNAVAILABLE, "smkid: no random octets");
+	if (store_changed_newest(store, &newest, err) != 0 ||
+	    home_path(&smkid->home, HOME_STATUS, path, err) != 0)
+		return -1;
+	return statuspage_make(path, epoch, (uint64_t)newest, &smkid->page, err);
+}
+
 /* The database and what is read from it, before anything else can write. */
 static int
 smkid_load(struct smkid *smkid, struct store *store, struct err *err)
@@ -179,9 +200,11 @@ smkid_load(struct smkid *smkid, struct store *store, struct err *err)
 	    caset_load(store, &smkid->home, &smkid->cas, err) != 0 ||
 	    crlgen_recover(smkid->crl_dir, smkid->cas, store, err) != 0 ||
 	    lanes_open(&smkid->home, smkid->cas, store, &smkid->lanes, err) != 0 ||
+	    smkid_page(smkid, store, err) != 0 ||
 	    store_event_newest(store, &event, &newest, err) != 0)
 		return -1;
 	smkid->guard = timeguard_new(newest);
+	smkid->refusals = refusals_new();
 	if (crlgen_check_age(smkid->crl_dir, smkid->cas, store, err) != 0) {
 		if (err->code != FAIL_CONFLICT)
 			return -1;
@@ -237,6 +260,43 @@ smkid_issue(struct smkid *smkid, struct err *err)
 	return issue_new(&conf, &smkid->issue, err);
 }
 
+static int
+smkid_enrol(struct smkid *smkid, struct err *err)
+{
+	uint8_t pepper[PEPPER_LEN];
+	struct enrol_conf conf = {
+		.home = &smkid->home,
+		.profiles = &smkid->profiles,
+		.issue = smkid->issue,
+		.guard = smkid->guard,
+		.anchors = &smkid->anchors,
+		.pepper = { pepper, sizeof(pepper) },
+		.refusals = smkid->refusals,
+	};
+	int r = -1;
+
+	if (pepper_load(&smkid->home, pepper, err) == 0 &&
+	    anchors_load(&smkid->home, &smkid->anchors, err) == 0)
+		r = enrol_new(&conf, &smkid->enrol, err);
+	explicit_bzero(pepper, sizeof(pepper));
+	return r;
+}
+
+static int
+smkid_access(struct smkid *smkid, struct err *err)
+{
+	struct access_conf conf = {
+		.home = &smkid->home,
+		.profiles = &smkid->profiles,
+		.guard = smkid->guard,
+		.refusals = smkid->refusals,
+		.signer = lanes_access_signer,
+		.ctx = smkid->lanes,
+	};
+
+	return access_new(&conf, &smkid->access, err);
+}
+
 /* sd_notify(3) without its library: one datagram. */
 static void
 smkid_notify(const char *text)
@@ -261,6 +321,18 @@ smkid_notify(const char *text)
 		close(fd);
 }
 
+/* What was counted since the last time. */
+static void
+smkid_refusals(struct smkid *smkid)
+{
+	struct err err;
+
+	if (smkid->refusals != NULL && smkid->committer != NULL &&
+	    refusals_flush(smkid->refusals, smkid->committer, clock_now(),
+		smkid->home.enrol.refusals_kept, &err) != 0)
+		log_warn("refusals: %s", err.msg);
+}
+
 /* In the opposite order of the start: whoever hands work on ends before whoever takes it. */
 static void
 smkid_end(struct smkid *smkid, struct store *store)
@@ -268,12 +340,19 @@ smkid_end(struct smkid *smkid, struct store *store)
 	pool_free(smkid->keeper);
 	pool_free(smkid->queries);
 	pool_free(smkid->workers);
+	smkid_refusals(smkid);
 	committer_stop(smkid->committer);
 	server_free(smkid->server);
 	house_free(smkid->house);
+	imports_free(smkid->imports);
+	enrol_free(smkid->enrol);
+	anchors_free(&smkid->anchors);
+	access_free(smkid->access);
+	refusals_free(smkid->refusals);
 	issue_free(smkid->issue);
 	lanes_close(smkid->lanes);
 	caset_free(smkid->cas);
+	statuspage_close(smkid->page);
 	timeguard_free(smkid->guard);
 	profiles_free(&smkid->profiles);
 	store_close(store);
@@ -293,9 +372,11 @@ smkid_start(struct smkid *smkid, const struct smkid_options *options, int *lock,
 	    profiles_load(policies, &smkid->profiles, err) != 0 ||
 	    store_open(db, STORE_WRITE, store, err) != 0 || smkid_load(smkid, *store, err) != 0 ||
 	    committer_start(*store, smkid_fatal, &smkid->committer, err) != 0 ||
-	    smkid_issue(smkid, err) != 0 || smkid_pools(smkid, db, err) != 0)
+	    smkid_issue(smkid, err) != 0 || smkid_enrol(smkid, err) != 0 ||
+	    smkid_access(smkid, err) != 0 || smkid_pools(smkid, db, err) != 0)
 		return -1;
 	smkid->house = house_new(smkid);
+	smkid->imports = imports_new(smkid);
 	if (server_new(smkid, options->front_fd, &smkid->server, err) != 0)
 		return -1;
 	return smkid_keeper(smkid, db, err);

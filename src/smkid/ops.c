@@ -35,10 +35,25 @@ static const struct op ops_admin[] = {
 	{ ADMIN_CRL_BEGIN, ROLE_ADMINISTRATOR, "crl-begin", op_crl_begin },
 	{ ADMIN_CRL_PUT, ROLE_ADMINISTRATOR, "crl-put", op_crl_put },
 	{ ADMIN_CLOCK, ROLE_ADMINISTRATOR, "clock", op_clock },
+	{ ADMIN_DEVICE_ADD, ROLE_OPERATOR, "device-add", op_device_add },
+	{ ADMIN_DEVICE_CHANGE, ROLE_OPERATOR, "device-change", op_device_change },
+	{ ADMIN_DEVICE_SHOW, ROLE_AUDITOR, "device-show", op_device_show },
+	{ ADMIN_DEVICE_LIST, ROLE_AUDITOR, "device-list", op_device_list },
+	{ ADMIN_DEVICE_SECRET, ROLE_OPERATOR, "device-secret", op_device_secret },
+	{ ADMIN_DEVICE_NAMES, ROLE_AUDITOR, "device-names", op_device_names },
+	{ ADMIN_IMPORT_BEGIN, ROLE_OPERATOR, "import-begin", op_import_begin },
+	{ ADMIN_IMPORT_ADD, ROLE_OPERATOR, "import-add", op_import_add },
+	{ ADMIN_IMPORT_FINISH, ROLE_OPERATOR, "import-finish", op_import_finish },
+	{ ADMIN_IMPORT_DROP, ROLE_OPERATOR, "import-drop", op_import_drop },
+	{ ADMIN_ACCESS_KEY, ROLE_ADMINISTRATOR, "access-key", op_access_key },
+	{ ADMIN_ACCESS_KEYS, ROLE_AUDITOR, "access-keys", op_access_keys },
 };
 
 static const struct op ops_front[] = {
 	{ FRONT_HELLO, ROLE_NONE, "front-hello", op_hello },
+	{ FRONT_ENROL, ROLE_NONE, "enrol", op_enrol },
+	{ FRONT_TOKEN, ROLE_NONE, "token", op_token },
+	{ FRONT_REFUSED, ROLE_NONE, "refused", op_refused },
 };
 
 const struct op *

@@ -70,6 +70,7 @@ struct crl_ask {
 	struct pool_item item; /* first */
 	struct request *req;
 	const struct ca *ca;
+	struct crl_which which;
 };
 
 /* In the keeper's thread. Opened there, so that no pruning comes between. */
@@ -78,7 +79,7 @@ crl_ask_make(
     struct crl_ask *ask, struct store *reader, struct store_crl *row, int *fd, struct err *err)
 {
 	struct smkid *smkid = ask->req->smkid;
-	char name[CRL_FILE_MAX], *path;
+	char stem[CRL_STEM_MAX], name[CRL_FILE_MAX], *path;
 	struct crlgen_conf conf;
 	int r = 0;
 
@@ -86,9 +87,10 @@ crl_ask_make(
 	if (lanes_check(smkid->lanes, ask->ca, err) != 0)
 		return -1;
 	house_crlgen(smkid, &conf);
-	if (crlgen_make(&conf, ask->ca, reader, ask->req->uid, row, err) != 0)
+	if (crlgen_make(&conf, ask->ca, &ask->which, reader, ask->req->uid, row, err) != 0)
 		return -1;
-	crlgen_file(ask->ca->name, row->number, name);
+	crlgen_stem(ask->ca->name, &ask->which, stem);
+	crlgen_file(stem, row->number, name);
 	path = mem_fmt("%s/%s", smkid->crl_dir, name);
 	*fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (*fd < 0)
@@ -126,13 +128,13 @@ crl_ask_run(struct pool_item *item, struct store *reader)
 void
 op_crl(struct request *req, struct wire_in *in)
 {
-	struct admin_name name;
+	struct admin_crl_ask wanted;
 	struct crl_ask *ask = NULL;
 	const struct ca *ca;
 	struct err err;
 
-	if (admin_name_get(in, &name, &err) != 0 ||
-	    caset_pick(req->smkid->cas, name.ca, &ca, &err) != 0)
+	if (admin_crl_ask_get(in, &wanted, &err) != 0 ||
+	    caset_pick(req->smkid->cas, wanted.ca, &ca, &err) != 0)
 		goto out;
 	if (ca->root) {
 		err_set(&err, FAIL_DENIED,
@@ -143,6 +145,7 @@ op_crl(struct request *req, struct wire_in *in)
 	ask->item.run = crl_ask_run;
 	ask->req = req;
 	ask->ca = ca;
+	ask->which = (struct crl_which){ ca->id, wanted.kind, wanted.shard };
 	if (pool_put(req->smkid->keeper, &ask->item, &err) != 0)
 		goto out;
 	return;
@@ -190,14 +193,15 @@ static int
 crl_begin_apply(struct commit_job *job, struct store *store, struct err *err)
 {
 	struct crl_begin *b = (struct crl_begin *)job;
+	const struct crl_which which = { .ca = b->ca->id, .kind = CRL_COMPLETE };
 	const struct smkid *smkid = b->req->smkid;
 	int64_t published;
 	time_t newest;
 
 	b->begin.n = 0;
 	if (store_event_newest(store, &b->begin.event, &newest, err) != 0 ||
-	    crlgen_published(smkid->crl_dir, b->ca->name, &published, err) != 0 ||
-	    crlgen_take(store, b->ca->id, published,
+	    crlgen_published(smkid->crl_dir, b->ca->name, &which, &published, err) != 0 ||
+	    crlgen_take(store, &which, published,
 		clock_record_time(timeguard_record(smkid->guard), newest), &b->begin.number,
 		err) != 0)
 		return -1;

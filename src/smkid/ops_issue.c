@@ -47,9 +47,9 @@ void
 op_issue_requeue(struct issue_task *task, void *ctx)
 {
 	struct smkid *smkid = ctx;
-	struct issuing *issuing = task->arg;
+	struct pool_item *item = task->arg;
 
-	pool_put_again(smkid->workers, &issuing->item);
+	pool_put_again(smkid->workers, item);
 }
 
 void

@@ -44,6 +44,7 @@ change_run(struct request *req, struct wire_in *in, bool ceremony)
 	task->request.ceremony = ceremony;
 	task->cas = req->smkid->cas;
 	task->guard = req->smkid->guard;
+	task->page = req->smkid->page;
 	task->done = change_end;
 	task->arg = req;
 	status_run(req->smkid->committer, task);

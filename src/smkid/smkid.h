@@ -7,12 +7,17 @@
 #include "smki/admin.h"
 #include "smki/issue.h"
 #include "smki/log.h"
+#include "smki/manufacturers.h"
 
 #include "pool.h"
 
+struct access;
 struct conn;
+struct enrol;
 struct house;
+struct imports;
 struct lanes;
+struct refusals;
 struct server;
 
 /* Read by all threads; set up by main before any of them starts. */
@@ -21,13 +26,19 @@ struct smkid {
 	struct profiles profiles;
 	struct caset *cas;
 	struct timeguard *guard;
+	struct statuspage *page;
 	struct committer *committer;
 	struct lanes *lanes;
 	struct issue *issue;
+	struct anchors anchors;
+	struct enrol *enrol;
+	struct refusals *refusals;
+	struct access *access;
 	struct pool *workers; /* issuing */
 	struct pool *queries; /* reading, streams */
 	struct pool *keeper;  /* one thread: CRLs, renewal, tokens that are away */
 	struct house *house;
+	struct imports *imports;
 	struct server *server;
 	char crl_dir[HOME_PATH_MAX];
 	time_t started;
@@ -45,6 +56,7 @@ struct request {
 	long uid;
 	enum role role;
 	int64_t started_us;
+	bool quiet;	/* it ended well, and is counted where that matters: no line in the log */
 	char note[192]; /* key=value for the log; no text of a peer unchecked */
 };
 
@@ -72,6 +84,7 @@ struct op {
 const struct op *op_find(bool front, uint16_t number);
 
 void op_issue(struct request *req, struct wire_in *in);
+/* task->arg begins with the pool item that runs it. */
 void op_issue_requeue(struct issue_task *task, void *ctx);
 void op_change(struct request *req, struct wire_in *in);
 void op_ca_change(struct request *req, struct wire_in *in);
@@ -83,5 +96,20 @@ void op_ca_list(struct request *req, struct wire_in *in);
 void op_crl(struct request *req, struct wire_in *in);
 void op_crl_begin(struct request *req, struct wire_in *in);
 void op_crl_put(struct request *req, struct wire_in *in);
+void op_enrol(struct request *req, struct wire_in *in);
+void op_refused(struct request *req, struct wire_in *in);
+void op_token(struct request *req, struct wire_in *in);
+void op_access_key(struct request *req, struct wire_in *in);
+void op_access_keys(struct request *req, struct wire_in *in);
+void op_device_add(struct request *req, struct wire_in *in);
+void op_device_change(struct request *req, struct wire_in *in);
+void op_device_show(struct request *req, struct wire_in *in);
+void op_device_list(struct request *req, struct wire_in *in);
+void op_device_secret(struct request *req, struct wire_in *in);
+void op_device_names(struct request *req, struct wire_in *in);
+void op_import_begin(struct request *req, struct wire_in *in);
+void op_import_add(struct request *req, struct wire_in *in);
+void op_import_finish(struct request *req, struct wire_in *in);
+void op_import_drop(struct request *req, struct wire_in *in);
 
 #endif
