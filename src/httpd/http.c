@@ -75,6 +75,8 @@ http_response_init(struct http_response *response)
 void
 http_response_free(struct http_response *response)
 {
+	if (response->secret)
+		buf_wipe(&response->body);
 	buf_free(&response->body);
 	if (response->fd >= 0)
 		close(response->fd);
@@ -95,12 +97,26 @@ http_header_set(struct http_response *response, const char *name, const char *fm
 	va_end(ap);
 }
 
+void
+http_header_put(struct http_response *response, const char *name, const char *value)
+{
+	struct http_header *h;
+	size_t len = strlen(value);
+
+	require(response->n < HTTP_HEADERS_MAX && len < HTTP_VALUE_MAX);
+	h = &response->header[response->n++];
+	h->name = name;
+	memcpy(h->value, value, len + 1);
+}
+
 static const char *
 http_title(int status)
 {
 	switch (status) {
 	case 400:
 		return "Bad Request";
+	case HTTP_UNAUTHORIZED:
+		return "Unauthorized";
 	case 403:
 		return "Forbidden";
 	case 404:
@@ -121,17 +137,35 @@ http_title(int status)
 	return "Internal Server Error";
 }
 
+/* A line that may quote what a peer sent, as the inside of a JSON string (RFC 8259 7). */
+static void
+http_json_put(struct buf *out, const char *text)
+{
+	for (const char *p = text; *p != '\0'; p++) {
+		if (*p == '"' || *p == '\\')
+			buf_add_u8(out, '\\');
+		buf_add_u8(out, *p >= ' ' && *p <= '~' ? (uint8_t)*p : '?');
+	}
+}
+
 void
 http_problem(struct http_response *response, int status, const char *detail)
 {
 	response->status = status;
-	http_header_set(response, "Content-Type", "application/problem+json");
+	response->n = 0;
+	buf_wipe(&response->body);
+	http_header_set(
+	    response, "Content-Type", response->text ? "text/plain" : "application/problem+json");
 	http_header_set(response, "Cache-Control", "no-store");
-	/* detail is a text of ours: nothing in it needs an escape. */
-	buf_reset(&response->body);
+	if (response->text) {
+		buf_fmt(&response->body, "%s\n", detail);
+		return;
+	}
 	buf_fmt(&response->body,
-	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"%s\"}\n",
-	    http_title(status), status, detail);
+	    "{\"type\":\"about:blank\",\"title\":\"%s\",\"status\":%d,\"detail\":\"",
+	    http_title(status), status);
+	http_json_put(&response->body, detail);
+	buf_add_str(&response->body, "\"}\n");
 }
 
 void
@@ -140,6 +174,13 @@ http_fail(struct http_response *response, enum err_code code, const char *detail
 	http_problem(response, err_http_status(code), detail);
 	if (code == FAIL_UNAVAILABLE || code == FAIL_LIMIT)
 		http_header_set(response, "Retry-After", "%d", HTTP_RETRY_AFTER);
+}
+
+static void
+http_two(int value, char *out)
+{
+	out[0] = (char)('0' + value / 10);
+	out[1] = (char)('0' + value % 10);
 }
 
 void
@@ -152,10 +193,16 @@ http_date(time_t t, char out[HTTP_DATE_LEN])
 		t = 0;
 		gmtime_r(&t, &tm);
 	}
-	snprintf(out, HTTP_DATE_LEN, "%s, %02u %s %04u %02u:%02u:%02u GMT",
-	    http_days[(unsigned)tm.tm_wday % 7], (unsigned)tm.tm_mday % 100,
-	    http_months[(unsigned)tm.tm_mon % 12], ((unsigned)tm.tm_year + 1900) % 10000,
-	    (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+	/* On the way of every cached answer: snprintf() would cost more than the look-up. */
+	memcpy(out, "Sun, 00 Jan 0000 00:00:00 GMT", HTTP_DATE_LEN);
+	memcpy(out, http_days[tm.tm_wday], 3);
+	http_two(tm.tm_mday, out + 5);
+	memcpy(out + 8, http_months[tm.tm_mon], 3);
+	http_two((tm.tm_year + 1900) / 100, out + 12);
+	http_two((tm.tm_year + 1900) % 100, out + 14);
+	http_two(tm.tm_hour, out + 17);
+	http_two(tm.tm_min, out + 20);
+	http_two(tm.tm_sec, out + 23);
 }
 
 int
@@ -232,8 +279,8 @@ http_validate(const struct http_request *request, const struct http_validity *v,
 	http_date(v->modified, modified);
 	http_date(v->expires, expires);
 	http_header_set(response, "ETag", "\"%s\"", v->etag);
-	http_header_set(response, "Last-Modified", "%s", modified);
-	http_header_set(response, "Expires", "%s", expires);
+	http_header_put(response, "Last-Modified", modified);
+	http_header_put(response, "Expires", expires);
 	http_header_set(response, "Cache-Control",
 	    "max-age=%ld, public, no-transform, must-revalidate",
 	    age < HTTP_CACHE_MAX ? age : (long)HTTP_CACHE_MAX);

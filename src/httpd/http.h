@@ -55,6 +55,7 @@ struct http_request {
 	bool too_large;	 /* the body was longer than its route takes and is not kept */
 	bool loopback;	 /* the peer is on this machine */
 	char address[HTTP_ADDRESS_LEN]; /* of the peer, numeric, without its port */
+	bool renew;			/* the cached answer is to be made anew by this request */
 	bool tls;			/* came over the TLS listener */
 	size_t n_peer;			/* certificates that its peer showed, unverified; the key of
 					 * the first was proven in the handshake */
@@ -74,6 +75,7 @@ struct http_response {
 	struct buf body; /* owned */
 	int fd;		 /* owned; -1 = none */
 	uint64_t size;
+	bool text;     /* errors are text/plain, as EST wants them: set by who found the route */
 	bool secret;   /* body is wiped after it was sent */
 	long delay_ms; /* the answer is held back so long, without a thread waiting */
 };
@@ -92,12 +94,15 @@ void http_framing_note(struct http_framing *framing, const char *name, const cha
 const char *http_framing_fault(const struct http_framing *framing);
 
 void http_response_init(struct http_response *response);
-/* Frees body and closes fd. */
+/* Frees body (wipes a secret one) and closes fd. */
 void http_response_free(struct http_response *response);
 void http_header_set(struct http_response *response, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* The same with a value as it is, shorter than HTTP_VALUE_MAX. */
+void http_header_put(struct http_response *response, const char *name, const char *value);
 
-/* An error as one line of application/problem+json (RFC 9457). detail is for strangers. */
+/* An error as one line: application/problem+json (RFC 9457), or detail alone as text/plain when
+ * response->text. What the body and headers were is dropped. detail is for strangers. */
 void http_problem(struct http_response *response, int status, const char *detail);
 /* As above with the status of the edge table, Retry-After where trying again helps. */
 void http_fail(struct http_response *response, enum err_code code, const char *detail);

@@ -5,15 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "front_data.h"
 #include "httpd.h"
+#include "peer.h"
 #include "smki/clock.h"
 #include "smki/log.h"
 #include "smki/mem.h"
+#include "strangers.h"
 
 #define HTTPD_SAY_MS 60000
 
-static const int httpd_codes[HTTPD_CODES] = { 200, 204, 304, 400, 403, 404, 405, 413, 415, 429, 500,
-	503 };
+static const int httpd_codes[HTTPD_CODES] = { 200, 202, 204, 304, 400, 401, 403, 404, 405, 409, 413,
+	415, 429, 500, 503 };
 
 struct httpd *
 httpd_new(const struct home *home)
@@ -21,6 +24,10 @@ httpd_new(const struct home *home)
 	struct httpd *httpd = mem_alloc(sizeof(*httpd));
 
 	httpd->home = *home;
+	if (home->ocsp_cache > 0)
+		httpd->cache = ocspcache_new((size_t)home->ocsp_cache << 20);
+	httpd->peers = peer_cache_new();
+	httpd->strangers = strangers_new();
 	pthread_mutex_init(&httpd->said_lock, NULL);
 	for (int i = 0; i < PARTS; i++)
 		atomic_init(&httpd->ok[i], true);
@@ -32,10 +39,26 @@ httpd_free(struct httpd *httpd)
 {
 	if (httpd == NULL)
 		return;
+	ocspcache_free(httpd->cache);
+	statuspage_close(atomic_load(&httpd->page));
 	responder_free(atomic_load(&httpd->responder));
 	timeguard_free(httpd->guard);
+	front_data_free(httpd->data);
+	peer_cache_free(httpd->peers);
+	strangers_free(httpd->strangers);
 	pthread_mutex_destroy(&httpd->said_lock);
 	free(httpd);
+}
+
+void
+httpd_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	pthread_condattr_init(&attr);
+	require(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	require(pthread_cond_init(cond, &attr) == 0);
+	pthread_condattr_destroy(&attr);
 }
 
 const char *
@@ -116,6 +139,25 @@ httpd_count_ocsp(struct httpd *httpd, const struct respond_meta *meta)
 	atomic_fetch_add(&c->unknown, meta->unknown);
 }
 
+void
+httpd_count_enrol(struct httpd *httpd, enum enrol_outcome outcome)
+{
+	atomic_fetch_add(&httpd->counters.enrolled[outcome], 1);
+}
+
+void
+httpd_count_refusal(struct httpd *httpd, enum refusal reason)
+{
+	if (reason < REFUSALS)
+		atomic_fetch_add(&httpd->counters.refused[reason], 1);
+}
+
+void
+httpd_count_token(struct httpd *httpd)
+{
+	atomic_fetch_add(&httpd->counters.tokens, 1);
+}
+
 static void
 httpd_codes_put(struct httpd *httpd, struct buf *out)
 {
@@ -150,21 +192,97 @@ httpd_ocsp_put(struct httpd *httpd, struct buf *out)
 	    atomic_load(&httpd->counters.unknown));
 }
 
+static void
+httpd_enrol_put(struct httpd *httpd, struct buf *out)
+{
+	static const char *const outcome[] = {
+		[ENROL_ISSUED] = "issued", [ENROL_PENDING] = "pending", [ENROL_REFUSED] = "refused"
+	};
+
+	buf_add_str(out, "# HELP smki_enrolments_total Requests of meters judged, by outcome.\n"
+			 "# TYPE smki_enrolments_total counter\n");
+	for (size_t i = ENROL_ISSUED; i < ARRAY_LEN(outcome); i++)
+		buf_fmt(out, "smki_enrolments_total{outcome=\"%s\"} %llu\n", outcome[i],
+		    atomic_load(&httpd->counters.enrolled[i]));
+	buf_add_str(out, "# HELP smki_refusals_total Requests of outsiders refused, by reason.\n"
+			 "# TYPE smki_refusals_total counter\n");
+	for (int i = REFUSAL_NONE + 1; i < REFUSALS; i++)
+		buf_fmt(out, "smki_refusals_total{reason=\"%s\"} %llu\n",
+		    refusal_str((enum refusal)i), atomic_load(&httpd->counters.refused[i]));
+	buf_fmt(out,
+	    "# HELP smki_tokens_total Access tokens given out.\n"
+	    "# TYPE smki_tokens_total counter\n"
+	    "smki_tokens_total %llu\n",
+	    atomic_load(&httpd->counters.tokens));
+}
+
+static void
+httpd_listeners_put(struct httpd *httpd, struct buf *out)
+{
+	static const char *const name[LISTENERS] = { "http", "https" };
+	const struct httpd_counters *c = &httpd->counters;
+
+	buf_add_str(out, "# HELP smki_http_connections Connections open now.\n"
+			 "# TYPE smki_http_connections gauge\n");
+	for (size_t i = 0; i < LISTENERS; i++)
+		buf_fmt(out, "smki_http_connections{listener=\"%s\"} %u\n", name[i],
+		    atomic_load(&c->connections[i]));
+	buf_add_str(out, "# HELP smki_http_over_limit_total Connections refused by a limit.\n"
+			 "# TYPE smki_http_over_limit_total counter\n");
+	for (size_t i = 0; i < LISTENERS; i++)
+		buf_fmt(out, "smki_http_over_limit_total{listener=\"%s\"} %llu\n", name[i],
+		    atomic_load(&c->over_limit[i]));
+	buf_fmt(out,
+	    "# HELP smki_tls_handshakes_total TLS handshakes, done or not.\n"
+	    "# TYPE smki_tls_handshakes_total counter\n"
+	    "smki_tls_handshakes_total{result=\"done\"} %llu\n"
+	    "smki_tls_handshakes_total{result=\"failed\"} %llu\n",
+	    atomic_load(&c->handshakes), atomic_load(&c->handshakes_failed));
+	if (atomic_load(&c->tls_not_after) != 0)
+		buf_fmt(out,
+		    "# HELP smki_tls_not_after_seconds When the TLS certificate ends (Unix time).\n"
+		    "# TYPE smki_tls_not_after_seconds gauge\n"
+		    "smki_tls_not_after_seconds %lld\n",
+		    atomic_load(&c->tls_not_after));
+}
+
+static void
+httpd_cache_put(struct httpd *httpd, struct buf *out)
+{
+	struct ocspcache_counts c = { 0 };
+
+	if (httpd->cache != NULL)
+		ocspcache_counts(httpd->cache, &c);
+	buf_fmt(out,
+	    "# HELP smki_ocsp_cache_total Looks into the cache of responses, by outcome; entries "
+	    "taken out by a change of state or for want of room.\n"
+	    "# TYPE smki_ocsp_cache_total counter\n"
+	    "smki_ocsp_cache_total{what=\"hit\"} %llu\n"
+	    "smki_ocsp_cache_total{what=\"miss\"} %llu\n"
+	    "smki_ocsp_cache_total{what=\"changed\"} %llu\n"
+	    "smki_ocsp_cache_total{what=\"evicted\"} %llu\n"
+	    "# HELP smki_ocsp_cache_entries Responses kept now.\n"
+	    "# TYPE smki_ocsp_cache_entries gauge\n"
+	    "smki_ocsp_cache_entries %zu\n",
+	    (unsigned long long)c.hits, (unsigned long long)c.misses, (unsigned long long)c.dropped,
+	    (unsigned long long)c.evicted, c.entries);
+}
+
 void
 httpd_metrics_put(struct httpd *httpd, struct buf *out)
 {
 	httpd_codes_put(httpd, out);
 	httpd_ocsp_put(httpd, out);
+	httpd_cache_put(httpd, out);
+	httpd_listeners_put(httpd, out);
+	httpd_enrol_put(httpd, out);
 	buf_fmt(out,
 	    "# HELP smki_http_busy_total Requests refused because too many were waiting.\n"
 	    "# TYPE smki_http_busy_total counter\n"
 	    "smki_http_busy_total %llu\n"
-	    "# HELP smki_http_connections Connections open now.\n"
-	    "# TYPE smki_http_connections gauge\n"
-	    "smki_http_connections %u\n"
 	    "# HELP smki_part_ok 1 while this part does its work.\n"
 	    "# TYPE smki_part_ok gauge\n",
-	    atomic_load(&httpd->counters.busy), atomic_load(&httpd->counters.connections));
+	    atomic_load(&httpd->counters.busy));
 	for (int i = 0; i < PARTS; i++)
 		buf_fmt(out, "smki_part_ok{part=\"%s\"} %d\n", httpd_part_str((enum httpd_part)i),
 		    atomic_load(&httpd->ok[i]) ? 1 : 0);

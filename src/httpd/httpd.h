@@ -8,7 +8,9 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "smki/enrol.h"
 #include "smki/home.h"
+#include "smki/ocspcache.h"
 #include "smki/respond.h"
 
 /* Parts whose health is told. All but the last are needed to answer a status request. */
@@ -21,10 +23,16 @@ enum httpd_part {
 	PARTS,
 };
 
+enum httpd_listener {
+	LISTENER_HTTP = 0,
+	LISTENER_HTTPS,
+	LISTENERS,
+};
+
 /* Distinct OCSPResponseStatus values (RFC 6960 4.2.1), 0..6. */
 #define HTTPD_OCSP_STATUSES 7
 /* HTTP statuses that are counted apart: see httpd_codes; the last place counts all others. */
-#define HTTPD_CODES 12
+#define HTTPD_CODES 15
 
 /* Different troubles that are logged in one minute, at most. */
 #define HTTPD_SAID 16
@@ -33,14 +41,27 @@ struct httpd_counters {
 	atomic_ullong code[HTTPD_CODES + 1];
 	atomic_ullong ocsp_status[HTTPD_OCSP_STATUSES];
 	atomic_ullong good, revoked, unknown;
-	atomic_ullong busy;	 /* refused because a queue was full */
-	atomic_uint connections; /* open now */
+	atomic_ullong enrolled[ENROL_REFUSED + 1]; /* by outcome; place 0 stays empty */
+	atomic_ullong refused[REFUSALS];
+	atomic_ullong tokens;
+	atomic_ullong busy;		     /* refused because a queue was full */
+	atomic_uint connections[LISTENERS];  /* open now */
+	atomic_ullong over_limit[LISTENERS]; /* connections refused */
+	atomic_ullong handshakes;	     /* of TLS, done */
+	atomic_ullong handshakes_failed;     /* or given up, or cut */
+	atomic_llong tls_not_after;	     /* end of the server's certificate; 0 = none */
 };
 
 struct httpd {
 	struct home home;
 	struct timeguard *guard;
 	_Atomic(struct responder *) responder; /* NULL until token and database were both there */
+	struct ocspcache *cache;	       /* signed status answers; NULL = none are kept */
+	_Atomic(struct statuspage *) page;     /* what the cache follows; NULL = not there yet */
+	struct front_data
+	    *data; /* manufacturers, regions, profiles; set before there are threads */
+	struct peer_cache *peers;    /* verdicts about TLS peers */
+	struct strangers *strangers; /* refusals and wrong secrets by address */
 	atomic_bool ok[PARTS];
 	struct httpd_counters counters;
 	pthread_mutex_t said_lock;
@@ -51,9 +72,12 @@ struct httpd {
 };
 
 /* home is copied. Every part begins as ok, so that only a failing one is news. httpd_free takes
- * responder and guard with it. */
+ * responder, guard and data with it. */
 struct httpd *httpd_new(const struct home *home);
 void httpd_free(struct httpd *httpd);
+
+/* A condition whose times are of CLOCK_MONOTONIC (clock_mono_after). */
+void httpd_cond_init(pthread_cond_t *cond);
 
 const char *httpd_part_str(enum httpd_part part); /* "database", "clock", ... */
 /* Note how a part is doing; a change is logged with why (not read when ok). */
@@ -64,6 +88,9 @@ bool httpd_say(struct httpd *httpd, const struct err *err);
 
 void httpd_count_code(struct httpd *httpd, int status);
 void httpd_count_ocsp(struct httpd *httpd, const struct respond_meta *meta);
+void httpd_count_enrol(struct httpd *httpd, enum enrol_outcome outcome);
+void httpd_count_refusal(struct httpd *httpd, enum refusal reason);
+void httpd_count_token(struct httpd *httpd);
 /* Append all of it in Prometheus' text format. */
 void httpd_metrics_put(struct httpd *httpd, struct buf *out);
 

@@ -6,15 +6,18 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "ask.h"
+#include "front_data.h"
 #include "keeper.h"
-#include "link.h"
 #include "smki/clock.h"
 #include "smki/crlgen.h"
+#include "smki/log.h"
 #include "smki/mem.h"
 
-/* The database's time is followed every second, the rest every fifth. */
-#define KEEPER_TICK_MS 1000
+/* The database's time is followed every tick, the rest every fifth. */
 #define KEEPER_SLOW_TICKS 5
+/* The listener's certificate is looked for every minute (of ticks of KEEPER_TICK_MS). */
+#define KEEPER_TLS_TICKS 60
 /* How long smkid may take to say hello. */
 #define KEEPER_HELLO_MS 1000
 
@@ -24,13 +27,17 @@ struct keeper {
 	bool replaced;	     /* another file lies in the database's place, and is not read yet */
 	bool unaged;	     /* not yet compared with the published lists */
 	struct hsm *hsm;     /* NULL = token away so far */
-	struct link_smkid link;
+	struct link *link;   /* lent */
+	struct tls *tls;     /* lent; NULL = no TLS listener */
+	struct statuspage **pages; /* taken out of use; answers may still look into them */
+	size_t n_pages;
 	int64_t event;	  /* newest event seen */
 	int64_t accepted; /* newest acceptance of the clock seen */
 	atomic_bool lost;
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* stopping, ended; on CLOCK_MONOTONIC */
 	bool started, stopping, ended;
+	int tick_ms;
 	pthread_t thread;
 };
 
@@ -70,6 +77,8 @@ keeper_read(struct keeper *k, time_t *newest, bool *accepted, bool *news, struct
 	*news = event != k->event || k->replaced;
 	*accepted = clock != k->accepted && !k->replaced;
 	k->unaged |= k->replaced;
+	if (k->replaced && k->httpd->cache != NULL)
+		ocspcache_flush(k->httpd->cache);
 	k->replaced = false;
 	k->event = event;
 	k->accepted = clock;
@@ -120,6 +129,30 @@ keeper_time(struct keeper *k, bool *news)
 		httpd_set_part(httpd, PART_DATABASE, false, &err);
 	}
 	httpd_set_part(httpd, PART_CLOCK, timeguard_now(httpd->guard, &now, &err) == 0, &err);
+}
+
+/* The page that tells the cache of changes: smkid makes it at its first start, and keeps it. */
+static void
+keeper_page(struct keeper *k)
+{
+	struct httpd *httpd = k->httpd;
+	struct statuspage *page = atomic_load(&httpd->page), *next = NULL;
+	char path[HOME_PATH_MAX];
+	struct err err;
+
+	if (httpd->cache == NULL || (page != NULL && !statuspage_is_moved(page)))
+		return;
+	/* Without a page the cache is not asked; what it holds may be untrue by the next one. */
+	if (page != NULL) {
+		atomic_store(&httpd->page, NULL);
+		k->pages = mem_resize(k->pages, k->n_pages + 1, sizeof(struct statuspage *));
+		k->pages[k->n_pages++] = page;
+	}
+	if (home_path(&httpd->home, HOME_STATUS, path, &err) != 0 ||
+	    statuspage_open(path, &next, &err) != 0)
+		return;
+	ocspcache_flush(httpd->cache);
+	atomic_store(&httpd->page, next);
 }
 
 static void
@@ -176,35 +209,55 @@ keeper_token(struct keeper *k)
 		atomic_store(&k->lost, true);
 }
 
+/* smkid renews the listener's certificate in the database; an operator may put other files. */
+static void
+keeper_tls(struct keeper *k)
+{
+	struct caset *cas = NULL;
+	bool changed = false;
+	struct err err = { 0 };
+
+	if (k->tls == NULL || k->store == NULL)
+		return;
+	if (caset_load(k->store, &k->httpd->home, &cas, &err) != 0 ||
+	    tls_look(k->tls, k->store, cas, clock_now(), &changed, &err) != 0)
+		httpd_say(k->httpd, &err);
+	else if (changed)
+		log_info("tls: another certificate is in use");
+	atomic_store(&k->httpd->counters.tls_not_after, (long long)tls_not_after(k->tls));
+	caset_free(cas);
+}
+
 static void
 keeper_smkid(struct keeper *k)
 {
 	struct err err = { 0 };
 
-	httpd_set_part(
-	    k->httpd, PART_SMKID, link_hello(&k->link, KEEPER_HELLO_MS, &err) == 0, &err);
+	httpd_set_part(k->httpd, PART_SMKID, link_hello(k->link, KEEPER_HELLO_MS, &err) == 0, &err);
 }
 
+/* Manufacturers, regions and profiles may have changed. What is wrong leaves what was. */
 static void
-keeper_until(int64_t ms, struct timespec *out)
+keeper_policies(struct keeper *k)
 {
-	clock_gettime(CLOCK_MONOTONIC, out);
-	out->tv_sec += (time_t)(ms / 1000);
-	out->tv_nsec += (long)(ms % 1000) * 1000000L;
-	if (out->tv_nsec >= 1000000000L) {
-		out->tv_sec++;
-		out->tv_nsec -= 1000000000L;
-	}
+	bool changed = false;
+	struct err err;
+
+	if (k->httpd->data == NULL)
+		return;
+	if (front_data_reload(k->httpd->data, &changed, &err) != 0)
+		httpd_say(k->httpd, &err);
+	else if (changed)
+		log_info("policies=reloaded");
 }
 
 /* Waits for the next tick; false when it is time to end. */
 static bool
 keeper_wait(struct keeper *k)
 {
-	struct timespec until;
+	struct timespec until = clock_mono_after(k->tick_ms);
 	bool go_on;
 
-	keeper_until(KEEPER_TICK_MS, &until);
 	pthread_mutex_lock(&k->lock);
 	while (!k->stopping && pthread_cond_timedwait(&k->changed, &k->lock, &until) == 0)
 		;
@@ -221,14 +274,19 @@ keeper_main(void *arg)
 	bool news = true;
 
 	do {
+		keeper_page(k);
 		keeper_time(k, &news);
-		if (news || tick == 0)
+		if (news || tick % KEEPER_SLOW_TICKS == 0)
 			keeper_responder(k);
-		if (tick == 0) {
+		if (tick % KEEPER_TLS_TICKS == 0)
+			keeper_tls(k);
+		if (tick % KEEPER_SLOW_TICKS == 0) {
 			keeper_token(k);
 			keeper_smkid(k);
+			keeper_policies(k);
+			ask_tell_refused(k->httpd, k->link);
 		}
-		tick = (tick + 1) % KEEPER_SLOW_TICKS;
+		tick++;
 	} while (keeper_wait(k));
 	pthread_mutex_lock(&k->lock);
 	k->ended = true;
@@ -251,24 +309,20 @@ keeper_first_token(struct keeper *k, struct err *err)
 }
 
 int
-keeper_new(
-    struct httpd *httpd, struct store *store, int front_fd, struct keeper **out, struct err *err)
+keeper_new(struct httpd *httpd, struct store *store, struct link *link, struct tls *tls,
+    struct keeper **out, struct err *err)
 {
 	struct keeper *k = mem_alloc(sizeof(*k));
-	pthread_condattr_t attr;
 	bool news, accepted;
 	time_t newest;
 
 	k->httpd = httpd;
 	k->store = store;
-	k->link.fd = -1;
+	k->link = link;
+	k->tls = tls;
 	pthread_mutex_init(&k->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&k->changed, &attr);
-	pthread_condattr_destroy(&attr);
-	if (link_init(&k->link, &httpd->home, front_fd, err) != 0 ||
-	    keeper_read(k, &newest, &accepted, &news, err) != 0)
+	httpd_cond_init(&k->changed);
+	if (keeper_read(k, &newest, &accepted, &news, err) != 0)
 		goto failed;
 	httpd->guard = timeguard_new(newest);
 	if (keeper_age(k, err) != 0 || keeper_first_token(k, err) != 0)
@@ -281,8 +335,9 @@ failed:
 }
 
 int
-keeper_start(struct keeper *k, struct err *err)
+keeper_start(struct keeper *k, int tick_ms, struct err *err)
 {
+	k->tick_ms = tick_ms;
 	if (pthread_create(&k->thread, NULL, keeper_main, k) != 0)
 		return err_set(err, FAIL_UNAVAILABLE, "threads: cannot start one");
 	k->started = true;
@@ -298,12 +353,11 @@ keeper_lost(struct keeper *k)
 int
 keeper_stop(struct keeper *k, int timeout_ms)
 {
-	struct timespec until;
+	struct timespec until = clock_mono_after(timeout_ms);
 	bool ended;
 
 	if (!k->started)
 		return 0;
-	keeper_until(timeout_ms, &until);
 	pthread_mutex_lock(&k->lock);
 	k->stopping = true;
 	pthread_cond_broadcast(&k->changed);
@@ -323,9 +377,11 @@ keeper_free(struct keeper *k)
 {
 	if (k == NULL)
 		return;
-	link_close(&k->link);
 	hsm_close(k->hsm);
 	store_close(k->store);
+	for (size_t i = 0; i < k->n_pages; i++)
+		statuspage_close(k->pages[i]);
+	free(k->pages);
 	pthread_cond_destroy(&k->changed);
 	pthread_mutex_destroy(&k->lock);
 	free(k);

@@ -112,3 +112,21 @@ listen_is_loopback(const struct sockaddr *address)
 		return a.v6.sin6_addr.s6_addr[12] == 127;
 	return IN6_IS_ADDR_LOOPBACK(&a.v6.sin6_addr) != 0;
 }
+
+void
+listen_address(const struct sockaddr *address, char out[LISTEN_TEXT_MAX])
+{
+	union listen_address a;
+
+	out[0] = '\0';
+	if (address != NULL && address->sa_family == AF_INET) {
+		memcpy(&a.v4, address, sizeof(a.v4));
+		inet_ntop(AF_INET, &a.v4.sin_addr, out, LISTEN_TEXT_MAX);
+	} else if (address != NULL && address->sa_family == AF_INET6) {
+		memcpy(&a.v6, address, sizeof(a.v6));
+		if (IN6_IS_ADDR_V4MAPPED(&a.v6.sin6_addr))
+			inet_ntop(AF_INET, a.v6.sin6_addr.s6_addr + 12, out, LISTEN_TEXT_MAX);
+		else
+			inet_ntop(AF_INET6, &a.v6.sin6_addr, out, LISTEN_TEXT_MAX);
+	}
+}

@@ -18,6 +18,9 @@
  * refuses (address in use).
  */
 int listen_open(const char *where, int *fd, char real[LISTEN_TEXT_MAX], struct err *err) MUST_USE;
+/* Its number without the port, an IPv4 one mapped in IPv6 as IPv4; "" for what has none. Fits
+ * LISTEN_TEXT_MAX. */
+void listen_address(const struct sockaddr *address, char out[LISTEN_TEXT_MAX]);
 /* true for an address of this machine's loopback, IPv4 mapped in IPv6 too. */
 bool listen_is_loopback(const struct sockaddr *address);
 

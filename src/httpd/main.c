@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "front_data.h"
 #include "keeper.h"
 #include "listen.h"
 #include "server.h"
@@ -24,15 +25,18 @@
 /* How long a start waits for the database to be there. */
 #define MAIN_DATABASE_MS 30000
 #define MAIN_RETRY_MS 200
-#define MAIN_TICK_MS 1000
+#define MAIN_TICK_MS 250
 /* A stop waits this long for requests under way, then this long for threads. */
 #define MAIN_DRAIN_MS 10000
 #define MAIN_END_MS 5000
 /* Threads for files; more than one, so that a slow disk keeps nobody else waiting. */
 #define MAIN_READERS 2
-/* Requests that may wait for a signature, for a file. */
+/* Threads that wait for smkid: as many as keep it busy, and fewer than LINK_CALLS_MAX. */
+#define MAIN_ASKERS 32
+/* Requests that may wait for a signature, for a file, for smkid. */
 #define MAIN_SIGN_QUEUE 1024
 #define MAIN_READ_QUEUE 512
+#define MAIN_ASK_QUEUE 1024
 
 struct options {
 	const char *home;
@@ -43,6 +47,8 @@ struct options {
 /* What is running. */
 struct parts {
 	struct httpd *httpd;
+	struct tls *tls; /* NULL without a TLS listener */
+	struct link *link;
 	struct keeper *keeper;
 	struct workers *workers[WORKS];
 	struct server *server;
@@ -156,50 +162,62 @@ main_store(const struct home *home, const sigset_t *ends)
 	return store;
 }
 
-/* The real addresses, for whoever chose port 0. */
+/* Open the listeners that the home wants. Their real addresses stand in a file, for whoever chose
+ * port 0. */
 static int
-main_listen(struct parts *p, int *fd, struct err *err)
+main_listen(struct parts *p, int fd[LISTENERS], struct err *err)
 {
 	const struct home *home = &p->httpd->home;
+	const char *const where[LISTENERS] = { home->http_listen, home->https.listen };
+	static const char *const name[LISTENERS] = { "http", "https" };
 	char real[LISTEN_TEXT_MAX];
 	struct buf text = { 0 };
-	int rc = -1;
+	int r = -1;
 
-	if (home_path(home, HOME_ADDRESSES, p->addresses, err) != 0 ||
-	    listen_open(home->http_listen, fd, real, err) != 0)
-		return -1;
-	buf_fmt(&text, "http %s\n", real);
-	rc = file_write(p->addresses, text.data, text.len, 0644, err);
-	buf_free(&text);
-	if (rc != 0) {
-		close(*fd);
-		return -1;
+	if (home_path(home, HOME_ADDRESSES, p->addresses, err) != 0)
+		goto out;
+	for (int i = 0; i < LISTENERS; i++) {
+		if (where[i][0] == '\0')
+			continue;
+		if (listen_open(where[i], &fd[i], real, err) != 0)
+			goto out;
+		buf_fmt(&text, "%s %s\n", name[i], real);
+		log_info("listen %s=%s", name[i], real);
 	}
-	log_info("start version=" SMKI_VERSION " home=%s http=%s", home->dir, real);
-	return 0;
+	r = file_write(p->addresses, text.data, text.len, 0644, err);
+out:
+	buf_free(&text);
+	return r;
 }
 
 static void
 main_start(struct parts *p, const struct options *options, const sigset_t *ends)
 {
 	struct home *home = mem_alloc(sizeof(*home));
-	struct server_conf conf = { .listen_fd = -1 };
+	struct server_conf conf = { .listen_fd = { -1, -1 } };
 	char dir[HOME_PATH_MAX];
 	struct err err;
 	size_t signers;
 
 	if (home_dir(options->home, dir, &err) != 0 || home_load(dir, home, &err) != 0)
 		log_die(err_exit_status(err.code), "%s", err.msg);
+	log_info("start version=" SMKI_VERSION " home=%s", home->dir);
 	p->httpd = httpd_new(home);
 	signers = (size_t)home_token(home, home->ocsp_token)->conf.sessions;
-	if (keeper_new(p->httpd, main_store(home, ends), options->front_fd, &p->keeper, &err) != 0)
+	if (front_data_load(&p->httpd->home, &p->httpd->data, &err) != 0 ||
+	    (home->https.listen[0] != '\0' && tls_new(&p->httpd->home, &p->tls, &err) != 0) ||
+	    link_new(home, options->front_fd, &p->link, &err) != 0 ||
+	    keeper_new(p->httpd, main_store(home, ends), p->link, p->tls, &p->keeper, &err) != 0)
 		log_die(err_exit_status(err.code), "%s", err.msg);
 	free(home);
-	if (main_listen(p, &conf.listen_fd, &err) != 0 || keeper_start(p->keeper, &err) != 0)
+	if (main_listen(p, conf.listen_fd, &err) != 0 ||
+	    keeper_start(p->keeper, KEEPER_TICK_MS, &err) != 0)
 		log_die(err_exit_status(err.code), "%s", err.msg);
-	p->workers[WORK_SIGN] = workers_new(p->httpd, signers, MAIN_SIGN_QUEUE);
-	p->workers[WORK_READ] = workers_new(p->httpd, MAIN_READERS, MAIN_READ_QUEUE);
+	p->workers[WORK_SIGN] = workers_new(p->httpd, p->link, signers, MAIN_SIGN_QUEUE);
+	p->workers[WORK_READ] = workers_new(p->httpd, p->link, MAIN_READERS, MAIN_READ_QUEUE);
+	p->workers[WORK_ASK] = workers_new(p->httpd, p->link, MAIN_ASKERS, MAIN_ASK_QUEUE);
 	conf.httpd = p->httpd;
+	conf.tls = p->tls;
 	memcpy(conf.workers, p->workers, sizeof(conf.workers));
 	if (server_start(&conf, &p->server, &err) != 0)
 		log_die(err_exit_status(err.code), "%s", err.msg);
@@ -217,12 +235,14 @@ main_stop(struct parts *p)
 	for (int i = 0; i < WORKS; i++)
 		busy = workers_stop(p->workers[i], MAIN_END_MS) != 0 || busy;
 	if (busy || keeper_stop(p->keeper, MAIN_END_MS) != 0) {
-		/* A token that hangs keeps a thread. Nothing here needs to be put away. */
-		log_warn("stop: the token is still busy; ending without it");
+		/* A token or a smkid that hangs keeps a thread. Nothing needs to be put away. */
+		log_warn("stop: a thread is still busy; ending without it");
 		_exit(EXIT_DONE);
 	}
 	server_stop(p->server);
 	keeper_free(p->keeper);
+	tls_free(p->tls);
+	link_free(p->link);
 	httpd_free(p->httpd);
 	log_info("stop");
 }

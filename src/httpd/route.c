@@ -2,23 +2,46 @@
  * The table of routes and the checks that need no route's own knowledge: 404, 405, 413, 415,
  * OPTIONS. Must not touch the database.
  */
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "route.h"
+#include "smki/csr.h"
 #include "smki/mem.h"
+#include "smki/ocsp.h"
 
 #define READING (HTTP_GET | HTTP_HEAD)
 
+/* Six certificates in base64 and a request; a form of a few words. */
+#define BOOTSTRAP_MAX ((size_t)64 * 1024)
+#define TOKEN_MAX 4096
+
+#define OCSP_MEDIA "application/ocsp-request"
+
+/* Columns as in struct route. A GET's body has no meaning (RFC 9110 9.3.1): none is taken. */
 static const struct route routes[] = {
-	{ "/ocsp", false, HTTP_POST, WORK_SIGN, "application/ocsp-request", route_ocsp_post },
-	{ "/ocsp/", false, HTTP_POST, WORK_SIGN, "application/ocsp-request", route_ocsp_post },
-	{ "/ocsp", false, READING, WORK_SIGN, NULL, route_ocsp_get },
-	{ "/ocsp/", true, READING, WORK_SIGN, NULL, route_ocsp_get },
-	{ "/crl/", true, READING, WORK_READ, NULL, route_crl },
-	{ "/ca/", true, READING, WORK_READ, NULL, route_ca },
-	{ "/health", false, READING, WORK_READ, NULL, route_health },
-	{ "/metrics", false, READING, WORK_READ, NULL, route_metrics },
+	{ "/ocsp", false, HTTP_POST, WORK_SIGN, OCSP_MEDIA, route_ocsp_post, ON_HTTP,
+	    OCSP_REQUEST_MAX, false, route_ocsp_post_fast },
+	{ "/ocsp/", false, HTTP_POST, WORK_SIGN, OCSP_MEDIA, route_ocsp_post, ON_HTTP,
+	    OCSP_REQUEST_MAX, false, route_ocsp_post_fast },
+	{ "/ocsp", false, READING, WORK_SIGN, NULL, route_ocsp_get, ON_HTTP, 0, false, NULL },
+	{ "/ocsp/", true, READING, WORK_SIGN, NULL, route_ocsp_get, ON_HTTP, 0, false,
+	    route_ocsp_get_fast },
+	{ "/crl/", true, READING, WORK_READ, NULL, route_crl, ON_HTTP, 0, false, NULL },
+	{ "/ca/", true, READING, WORK_READ, NULL, route_ca, ON_HTTP, 0, false, NULL },
+	{ "/.well-known/est/", true, READING, WORK_READ, NULL, route_est_get, ON_HTTPS, 0, true,
+	    NULL },
+	{ "/.well-known/est/", true, HTTP_POST, WORK_ASK, NULL, route_est_post, ON_HTTPS,
+	    CSR_TEXT_MAX, true, NULL },
+	{ "/bootstrap", false, HTTP_POST, WORK_ASK, "application/json", route_bootstrap, ON_HTTPS,
+	    BOOTSTRAP_MAX, false, NULL },
+	{ "/token", false, HTTP_POST, WORK_ASK, "application/x-www-form-urlencoded", route_token,
+	    ON_HTTPS, TOKEN_MAX, false, NULL },
+	{ "/.well-known/jwks.json", false, READING, WORK_READ, NULL, route_jwks, ON_HTTP | ON_HTTPS,
+	    0, false, NULL },
+	{ "/health", false, READING, WORK_READ, NULL, route_health, ON_HTTP, 0, false, NULL },
+	{ "/metrics", false, READING, WORK_READ, NULL, route_metrics, ON_HTTP, 0, false, NULL },
 };
 
 /* The path without the host of the absolute form (RFC 9112 3.2.2) and without doubled slashes in
@@ -28,8 +51,8 @@ route_path(const char *path)
 {
 	const char *p = path;
 
-	if (strncasecmp(p, "http://", 7) == 0) {
-		p = strchr(p + 7, '/');
+	if (strncasecmp(p, "http://", 7) == 0 || strncasecmp(p, "https://", 8) == 0) {
+		p = strchr(strstr(p, "//") + 2, '/');
 		if (p == NULL)
 			return "/";
 	}
@@ -56,38 +79,54 @@ route_allow(unsigned methods, struct http_response *response)
 	    (methods & HTTP_POST) != 0 ? "POST, " : "");
 }
 
-/* The media type alone is compared: parameters and case do not matter (RFC 9110 8.3.1). */
-static int
+bool
 route_media_ok(const char *type, const char *wanted)
 {
 	size_t len = strlen(wanted);
 
 	if (type == NULL)
-		return 1;
+		return true;
 	type += strspn(type, " \t");
 	return strncasecmp(type, wanted, len) == 0 &&
 	       (type[len] == '\0' || strchr("; \t", type[len]) != NULL);
 }
 
-const struct route *
-route_find(const struct http_request *request, const char **rest, struct http_response *response)
+/* The route of this method at the path. *methods: of all there; *text: how they tell errors. */
+static const struct route *
+route_look(const struct http_request *request, const char *path, const char **rest,
+    unsigned *methods, bool *text)
 {
-	const char *path = route_path(request->path), *behind;
+	unsigned on = request->tls ? ON_HTTPS : ON_HTTP;
 	const struct route *found = NULL;
-	unsigned methods = 0;
+	const char *behind;
 
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
-		behind = route_match(&routes[i], path);
+		behind = (routes[i].on & on) != 0 ? route_match(&routes[i], path) : NULL;
 		if (behind == NULL)
 			continue;
-		methods |= routes[i].methods;
+		*methods |= routes[i].methods;
+		*text |= routes[i].text;
 		if (found == NULL && (routes[i].methods & request->method) != 0) {
 			found = &routes[i];
 			*rest = behind;
 		}
 	}
+	return found;
+}
+
+const struct route *
+route_find(const struct http_request *request, const char **rest, struct http_response *response)
+{
+	const char *path = route_path(request->path);
+	const struct route *found;
+	char detail[HTTP_VALUE_MAX];
+	unsigned methods = 0;
+	bool text = false;
+
+	found = route_look(request, path, rest, &methods, &text);
 	if (strcmp(path, "*") == 0)
 		methods = READING | HTTP_POST;
+	response->text = text;
 	if (methods == 0) {
 		http_problem(response, err_http_status(FAIL_NOT_FOUND), "http: no such path");
 	} else if (request->method == HTTP_OPTIONS) {
@@ -99,8 +138,9 @@ route_find(const struct http_request *request, const char **rest, struct http_re
 	} else if (request->too_large) {
 		http_problem(response, HTTP_TOO_LARGE, "http: the body is too long");
 	} else if (found->media != NULL && !route_media_ok(request->content_type, found->media)) {
-		http_problem(response, HTTP_MEDIA_TYPE,
-		    "ocsp: RFC 6960 A.1: Content-Type is not application/ocsp-request");
+		snprintf(detail, sizeof(detail), "http: RFC 9110 8.3: Content-Type is not %s",
+		    found->media);
+		http_problem(response, HTTP_MEDIA_TYPE, detail);
 	} else {
 		return found;
 	}

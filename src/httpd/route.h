@@ -31,6 +31,13 @@ struct route_ctx {
 typedef void route_fn(struct route_ctx *ctx, const struct http_request *request, const char *rest,
     struct http_response *response);
 
+/*
+ * In the listener's own thread, which serves others too: answer without waiting for anything, or
+ * leave it to fn: false, and nothing is in the answer.
+ */
+typedef bool route_fast_fn(struct httpd *httpd, struct http_request *request, const char *rest,
+    struct http_response *response);
+
 struct route {
 	const char *path;
 	bool prefix;	  /* more follows the path */
@@ -38,23 +45,31 @@ struct route {
 	enum route_work work;
 	const char *media; /* Content-Type wanted, NULL = none */
 	route_fn *fn;
-	unsigned on;	 /* ON_HTTP, ON_HTTPS */
-	size_t body_max; /* octets of a body; more is 413 */
-	bool text;	 /* errors as text/plain (EST), else problem+json */
+	unsigned on;	     /* ON_HTTP, ON_HTTPS */
+	size_t body_max;     /* octets of a body; more is 413 */
+	bool text;	     /* errors as text/plain (EST), else problem+json */
+	route_fast_fn *fast; /* tried before fn; NULL = none */
 };
 
 /*
- * The route of a request, *rest at what follows its path. NULL: response holds the answer
- * already (404, 405 with Allow, 413, 415, or OPTIONS' 204).
+ * The route of a request on its listener (request->tls), *rest at what follows its path, and
+ * response->text as the route wants it. NULL: response holds the answer already (404, 405 with
+ * Allow, 413, 415, or OPTIONS' 204).
  */
 const struct route *route_find(
     const struct http_request *request, const char **rest, struct http_response *response);
+
+/* Whether a Content-Type is the one wanted: parameters and case do not matter (RFC 9110 8.3.1), and
+ * an absent one (NULL) is passed. */
+bool route_media_ok(const char *type, const char *wanted);
 
 /*
  * POST /ocsp and GET /ocsp/BASE64 (RFC 6960 appendix A, RFC 9919 6 and 7). Always 200: what goes
  * wrong is an OCSP error.
  */
 route_fn route_ocsp_post, route_ocsp_get;
+/* The same out of the cache. */
+route_fast_fn route_ocsp_post_fast, route_ocsp_get_fast;
 /* Request octets out of such a path: 0, or -1 when it is not base64. Appends to out. */
 int route_ocsp_decode(const char *text, struct buf *out) MUST_USE;
 

@@ -72,20 +72,175 @@ out:
 
 /* A response that may be kept names itself by its hash (RFC 9919 7.2). */
 static void
-route_ocsp_cacheable(const struct http_request *request, const struct respond_meta *meta,
+route_ocsp_cacheable(const struct http_request *request, const uint8_t sha256[SHA256_LEN],
+    time_t produced_at, time_t next_update, struct http_response *response)
+{
+	char etag[2 * SHA256_LEN + 1];
+	struct http_validity v = {
+		.etag = etag, .modified = produced_at, .expires = next_update, .now = clock_now()
+	};
+
+	hex_encode(sha256, SHA256_LEN, etag);
+	http_validate(request, &v, response);
+}
+
+static void
+route_ocsp_head(struct http_response *response)
+{
+	response->status = HTTP_OK;
+	http_header_put(response, "Content-Type", "application/ocsp-response");
+}
+
+/* ---- the cache ---- */
+
+/*
+ * Whether the answer to these octets may be kept: one certificate, no nonce. Nothing else in a
+ * request changes an answer.
+ */
+static bool
+route_ocsp_single(const struct buf *octets, struct ocsp_request *out)
+{
+	return ocsp_request_parse(octets->data, octets->len, out, NULL) == 0 && out->n == 1 &&
+	       out->nonce.p == NULL;
+}
+
+static void
+route_ocsp_entry(struct httpd *httpd, const struct http_request *request,
+    const struct ocspcache_entry *entry, struct http_response *response)
+{
+	struct respond_meta meta = { .good = entry->status == OCSP_GOOD,
+		.revoked = entry->status == OCSP_REVOKED };
+
+	route_ocsp_head(response);
+	buf_add(&response->body, entry->response, entry->len);
+	route_ocsp_cacheable(
+	    request, entry->sha256, entry->produced_at, entry->next_update, response);
+	httpd_count_ocsp(httpd, &meta);
+}
+
+static bool
+route_ocsp_fast(struct httpd *httpd, struct http_request *request, const struct buf *octets,
     struct http_response *response)
 {
-	uint8_t digest[SHA256_LEN];
-	char etag[2 * SHA256_LEN + 1];
-	struct http_validity v = { .etag = etag,
-		.modified = meta->produced_at,
-		.expires = meta->next_update,
-		.now = clock_now() };
+	struct statuspage *page = atomic_load(&httpd->page);
+	struct ocspcache_entry entry;
+	struct ocsp_request asked;
+	struct statusmark mark;
 
-	require(EVP_Digest(response->body.data, response->body.len, digest, NULL, EVP_sha256(),
-		    NULL) == 1);
-	hex_encode(digest, sizeof(digest), etag);
-	http_validate(request, &v, response);
+	if (httpd->cache == NULL || page == NULL || !route_ocsp_single(octets, &asked))
+		return false;
+	mark = statuspage_get(page);
+	if (!ocspcache_get(
+		httpd->cache, &mark, &asked.id[0], clock_now(), &entry, &request->renew) ||
+	    request->renew)
+		return false;
+	route_ocsp_entry(httpd, request, &entry, response);
+	return true;
+}
+
+bool
+route_ocsp_post_fast(struct httpd *httpd, struct http_request *request, const char *rest,
+    struct http_response *response)
+{
+	return request->body.len > 0 && route_ocsp_fast(httpd, request, &request->body, response);
+}
+
+bool
+route_ocsp_get_fast(struct httpd *httpd, struct http_request *request, const char *rest,
+    struct http_response *response)
+{
+	struct buf octets = { 0 };
+	bool done = httpd->cache != NULL && route_ocsp_decode(rest, &octets) == 0 &&
+		    route_ocsp_fast(httpd, request, &octets, response);
+
+	buf_free(&octets);
+	return done;
+}
+
+/* ---- the responder ---- */
+
+/* What went wrong is an OCSP error in the body. */
+static void
+route_ocsp_respond(struct route_ctx *ctx, const struct buf *octets, struct respond_meta *meta,
+    struct http_response *response)
+{
+	struct responder *responder = atomic_load(&ctx->httpd->responder);
+	struct err err = { 0 };
+
+	if (responder == NULL || ctx->store == NULL) {
+		meta->ocsp_status = err_ocsp_status(FAIL_UNAVAILABLE);
+		ocsp_error_put(&response->body, meta->ocsp_status);
+		return;
+	}
+	respond(responder, ctx->store, octets->data, octets->len, &response->body, meta, &err);
+	/* A stranger's bad request is his own affair. */
+	if (meta->ocsp_status != 0 && err.code != FAIL_INVALID && err.code != FAIL_DENIED)
+		httpd_say(ctx->httpd, &err);
+}
+
+/* Sign, and keep it when it may be kept. mark was taken before; sha256 gets the response's. */
+static void
+route_ocsp_make(struct route_ctx *ctx, const struct buf *octets, const struct ocsp_id *id,
+    const struct statusmark *mark, struct respond_meta *meta, uint8_t sha256[SHA256_LEN],
+    struct http_response *response)
+{
+	struct ocspcache_entry entry;
+	const struct buf *body = &response->body;
+
+	route_ocsp_respond(ctx, octets, meta, response);
+	if (meta->ocsp_status != 0 || !meta->cacheable)
+		return;
+	require(EVP_Digest(body->data, body->len, sha256, NULL, EVP_sha256(), NULL) == 1);
+	if (id == NULL || body->len > sizeof(entry.response))
+		return;
+	entry.produced_at = meta->produced_at;
+	entry.next_update = meta->next_update;
+	entry.status = meta->revoked > 0 ? OCSP_REVOKED : OCSP_GOOD;
+	entry.len = body->len;
+	memcpy(entry.sha256, sha256, SHA256_LEN);
+	memcpy(entry.response, body->data, body->len);
+	ocspcache_put(ctx->httpd->cache, mark, id, &entry);
+}
+
+/*
+ * Out of the cache after all, when another request signed for it meanwhile: true. Else this one
+ * has signed. The mark is taken before the row is read, each time anew.
+ */
+static bool
+route_ocsp_shared(struct route_ctx *ctx, const struct http_request *request,
+    const struct buf *octets, const struct ocsp_id *id, struct respond_meta *meta,
+    uint8_t sha256[SHA256_LEN], struct http_response *response)
+{
+	struct ocspcache *cache = ctx->httpd->cache;
+	struct statuspage *page = atomic_load(&ctx->httpd->page);
+	struct ocspcache_entry entry;
+	struct ocspcache_claim *claim;
+	struct statusmark mark;
+	bool refresh, mine, renew = request->renew;
+	struct err err;
+
+	for (;;) {
+		mark = statuspage_get(page);
+		if (ocspcache_follow(cache, &mark, ctx->store, &err) != 0) {
+			httpd_say(ctx->httpd, &err);
+			route_ocsp_make(ctx, octets, NULL, &mark, meta, sha256, response);
+			return false;
+		}
+		mine = ocspcache_claim(cache, &mark, id, &claim);
+		/* Whoever was waited for has made it anew. */
+		renew = renew && mine;
+		if (!renew && ocspcache_get(cache, &mark, id, clock_now(), &entry, &refresh)) {
+			if (mine)
+				ocspcache_release(cache, claim);
+			route_ocsp_entry(ctx->httpd, request, &entry, response);
+			return true;
+		}
+		if (mine)
+			break;
+	}
+	route_ocsp_make(ctx, octets, id, &mark, meta, sha256, response);
+	ocspcache_release(cache, claim);
+	return false;
 }
 
 /* malformed: there is no request to be answered. */
@@ -93,28 +248,25 @@ static void
 route_ocsp_answer(struct route_ctx *ctx, const struct http_request *request,
     const struct buf *octets, bool malformed, struct http_response *response)
 {
-	struct responder *responder = atomic_load(&ctx->httpd->responder);
+	struct httpd *httpd = ctx->httpd;
 	struct respond_meta meta = { 0 };
-	struct err err = { 0 };
+	uint8_t sha256[SHA256_LEN];
+	struct ocsp_request asked;
 
-	response->status = HTTP_OK;
-	http_header_set(response, "Content-Type", "application/ocsp-response");
-	if (malformed) {
+	if (!malformed && httpd->cache != NULL && atomic_load(&httpd->page) != NULL &&
+	    ctx->store != NULL && route_ocsp_single(octets, &asked)) {
+		if (route_ocsp_shared(ctx, request, octets, &asked.id[0], &meta, sha256, response))
+			return;
+	} else if (!malformed) {
+		route_ocsp_make(ctx, octets, NULL, NULL, &meta, sha256, response);
+	} else {
 		meta.ocsp_status = err_ocsp_status(FAIL_INVALID);
 		ocsp_error_put(&response->body, meta.ocsp_status);
-	} else if (responder == NULL || ctx->store == NULL) {
-		meta.ocsp_status = err_ocsp_status(FAIL_UNAVAILABLE);
-		ocsp_error_put(&response->body, meta.ocsp_status);
-	} else {
-		respond(
-		    responder, ctx->store, octets->data, octets->len, &response->body, &meta, &err);
-		/* A stranger's bad request is his own affair. */
-		if (meta.ocsp_status != 0 && err.code != FAIL_INVALID && err.code != FAIL_DENIED)
-			httpd_say(ctx->httpd, &err);
 	}
-	httpd_count_ocsp(ctx->httpd, &meta);
+	route_ocsp_head(response);
+	httpd_count_ocsp(httpd, &meta);
 	if (meta.ocsp_status == 0 && meta.cacheable)
-		route_ocsp_cacheable(request, &meta, response);
+		route_ocsp_cacheable(request, sha256, meta.produced_at, meta.next_update, response);
 	else
 		http_header_set(response, "Cache-Control", "no-cache, no-store, must-revalidate");
 }

@@ -1,16 +1,16 @@
 /*
  * The adaptor between libmicrohttpd and the routes. No handler waits: a request that needs the
- * database or the token is suspended and answered by the workers. Deadlines are kept here,
+ * database, the token or smkid is suspended and answered by the workers. Deadlines are kept here,
  * because the library's own time-out starts anew with every octet that drips in.
  */
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include "listen.h"
+#include "held.h"
+#include "listener.h"
 #include "server.h"
 #include "smki/clock.h"
 #include "smki/log.h"
@@ -20,51 +20,33 @@
 #define SERVER_MEMORY 32768
 /* A body that goes on this far after it was found too long is not read to its end. */
 #define SERVER_DISCARD_MAX ((size_t)1024 * 1024)
-/* A peer that takes an answer slower than this many octets a second is let go. */
-#define SERVER_RATE_MIN 8192
 /* The library's epoll loop stalls when exactly 128 events are ready at once: stay below it. */
 #define SERVER_WORKER_CONNECTIONS 120
-
-/* When no more connections are let in, a peer has this long for a request, not its time-out. */
-#define SERVER_CROWDED_MS 2000
-
-/* Whom a connection waits for. */
-enum server_turn {
-	TURN_IDLE,   /* no request line yet */
-	TURN_ASKING, /* the rest of a request is to come */
-	TURN_OURS,   /* ours to answer, not the peer's to hurry: no deadline */
-	TURN_TAKING, /* an answer is on its way */
-};
-
-/* A connection, from its acceptance to its close. */
-struct server_conn {
-	struct server_conn *prev, *next;
+/* A listener and the daemon behind it. */
+struct port {
+	struct listener listener;
 	struct server *server;
-	int fd;
-	enum server_turn turn;
-	int64_t since_ms, deadline_ms; /* deadline 0 = none, or it is cut already */
-	bool loopback;
-};
-
-/* A request on it. */
-struct server_request {
-	struct work work;
-	struct server_conn *conn;
-	struct MHD_Connection *mhd;
-	int64_t begun_ms;
-	size_t discarded;
-	bool routed, ready; /* response is complete */
-	bool last;	    /* the connection ends with it */
+	struct MHD_Daemon *daemon; /* NULL = there is none */
 };
 
 struct server {
 	struct httpd *httpd;
 	struct workers *workers[WORKS];
-	struct MHD_Daemon *daemon;
-	int64_t timeout_ms;
 	atomic_bool stopping;
-	pthread_mutex_t lock; /* of the list and of each fd's and deadline's use */
-	struct server_conn *first;
+	struct held *held;
+	struct port port[LISTENERS];
+};
+
+/* A request under way. */
+struct server_request {
+	struct work work; /* first: what workers call back with */
+	struct server *server;
+	struct listener_conn *conn;
+	struct MHD_Connection *mhd;
+	int64_t begun_ms;
+	size_t body_max, discarded;
+	bool routed, ready; /* response is complete */
+	bool last;	    /* the connection ends with it */
 };
 
 /*
@@ -80,13 +62,17 @@ server_panic(void *cls, const char *file, unsigned int line, const char *reason)
 	_exit(atomic_load(&server->stopping) ? EXIT_DONE : EXIT_INTERNAL);
 }
 
+/* The library tells only here that it refused a connection, by its limits. */
 __attribute__((format(printf, 2, 0))) static void
 server_log(void *cls, const char *fmt, va_list ap)
 {
+	struct port *port = cls;
 	char line[512];
 	size_t len;
 
-	(void)cls;
+	if (strstr(fmt, "connection limit") != NULL)
+		atomic_fetch_add(
+		    &port->server->httpd->counters.over_limit[port->listener.which], 1);
 	vsnprintf(line, sizeof(line), fmt, ap);
 	for (len = strlen(line); len > 0 && line[len - 1] == '\n'; len--)
 		line[len - 1] = '\0';
@@ -102,7 +88,7 @@ server_unescape(void *cls, struct MHD_Connection *mhd, char *text)
 	return strlen(text);
 }
 
-static struct server_conn *
+static struct listener_conn *
 server_conn(struct MHD_Connection *mhd)
 {
 	const union MHD_ConnectionInfo *info = MHD_get_connection_info(
@@ -112,54 +98,10 @@ server_conn(struct MHD_Connection *mhd)
 	return info->socket_context;
 }
 
-/* From now on it waits for turn, this long. */
-static void
-server_turn(struct server_conn *conn, enum server_turn turn, int64_t ms)
+static void *
+server_session(struct MHD_Connection *mhd)
 {
-	int64_t now = clock_mono_ms();
-
-	pthread_mutex_lock(&conn->server->lock);
-	conn->turn = turn;
-	conn->since_ms = now;
-	conn->deadline_ms = turn == TURN_OURS ? 0 : now + ms;
-	pthread_mutex_unlock(&conn->server->lock);
-}
-
-static struct server_conn *
-server_conn_new(struct server *server, struct MHD_Connection *mhd)
-{
-	struct server_conn *conn = mem_alloc(sizeof(*conn));
-
-	conn->server = server;
-	conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	conn->loopback = listen_is_loopback(
-	    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
-	conn->turn = TURN_IDLE;
-	conn->since_ms = clock_mono_ms();
-	conn->deadline_ms = conn->since_ms + server->timeout_ms;
-	pthread_mutex_lock(&server->lock);
-	conn->next = server->first;
-	if (conn->next != NULL)
-		conn->next->prev = conn;
-	server->first = conn;
-	pthread_mutex_unlock(&server->lock);
-	atomic_fetch_add(&server->httpd->counters.connections, 1);
-	return conn;
-}
-
-static void
-server_conn_free(struct server *server, struct server_conn *conn)
-{
-	pthread_mutex_lock(&server->lock);
-	if (conn->prev != NULL)
-		conn->prev->next = conn->next;
-	else
-		server->first = conn->next;
-	if (conn->next != NULL)
-		conn->next->prev = conn->prev;
-	pthread_mutex_unlock(&server->lock);
-	atomic_fetch_sub(&server->httpd->counters.connections, 1);
-	free(conn);
+	return MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
 }
 
 /* The library tells of the close before it closes the descriptor, so a descriptor on the list is
@@ -168,29 +110,46 @@ static void
 server_connection(
     void *cls, struct MHD_Connection *mhd, void **context, enum MHD_ConnectionNotificationCode what)
 {
+	struct port *port = cls;
+
 	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
-		*context = server_conn_new(cls, mhd);
+		*context = listener_accept(&port->listener,
+		    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
+		    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
+		    port->listener.tls != NULL ? server_session(mhd) : NULL);
 	} else if (*context != NULL) {
-		server_conn_free(cls, *context);
+		listener_gone(*context);
 		*context = NULL;
 	}
 }
 
-/* The request line is there: from here on the request has its time, all of it together. */
+/* The request line is there: the rest of the request has its time, all of it together. */
 static void *
 server_request_line(void *cls, const char *uri, struct MHD_Connection *mhd)
 {
-	const struct server *server = cls;
-
+	(void)cls;
 	(void)uri;
-	server_turn(server_conn(mhd), TURN_ASKING, server->timeout_ms);
+	listener_asking(server_conn(mhd));
 	return NULL;
+}
+
+/* The library's own copy of a header, which it needs no more. */
+static void
+server_wipe(const char *text)
+{
+	if (text != NULL)
+		explicit_bzero((void *)(uintptr_t)text, strlen(text));
 }
 
 static void
 server_request_free(struct server_request *r)
 {
-	buf_free(&r->work.request.body);
+	struct http_request *request = &r->work.request;
+
+	if (request->authorization != NULL)
+		buf_wipe(&request->body);
+	else
+		buf_free(&request->body);
 	http_response_free(&r->work.response);
 	free(r);
 }
@@ -199,15 +158,49 @@ static void
 server_completed(
     void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why)
 {
-	const struct server *server = cls;
+	struct server_request *r = *context;
 
+	(void)cls;
 	(void)why;
-	if (*context != NULL)
-		server_request_free(*context);
+	if (r != NULL) {
+		server_wipe(r->work.request.authorization);
+		server_request_free(r);
+	}
 	*context = NULL;
-	/* After the stop began there is no next request. */
-	server_turn(
-	    server_conn(mhd), TURN_IDLE, atomic_load(&server->stopping) ? 0 : server->timeout_ms);
+	listener_next(server_conn(mhd));
+}
+
+static void
+server_body_wipe(void *cls)
+{
+	struct buf *body = cls;
+
+	buf_wipe(body);
+	free(body);
+}
+
+/* The library's own answer of a buffer, which becomes its. */
+static struct MHD_Response *
+server_buffer(struct http_response *response)
+{
+	struct MHD_Response *out;
+	struct buf *body;
+
+	if (!response->secret) {
+		out = MHD_create_response_from_buffer(
+		    response->body.len, response->body.data, MHD_RESPMEM_MUST_FREE);
+		if (out != NULL)
+			response->body = (struct buf){ 0 };
+		return out;
+	}
+	body = mem_copy(&response->body, sizeof(*body));
+	out = MHD_create_response_from_buffer_with_free_callback_cls(
+	    body->len, body->data, server_body_wipe, body);
+	if (out != NULL)
+		response->body = (struct buf){ 0 };
+	else
+		free(body);
+	return out;
 }
 
 /* The library's own copy of the answer; takes body or fd of it. NULL when it has no memory. */
@@ -222,10 +215,7 @@ server_response(struct http_response *response, bool close_after)
 		if (out != NULL)
 			response->fd = -1;
 	} else {
-		out = MHD_create_response_from_buffer(
-		    response->body.len, response->body.data, MHD_RESPMEM_MUST_FREE);
-		if (out != NULL)
-			response->body = (struct buf){ 0 };
+		out = server_buffer(response);
 	}
 	if (out == NULL)
 		return NULL;
@@ -242,9 +232,10 @@ server_response(struct http_response *response, bool close_after)
 }
 
 static enum MHD_Result
-server_answer(struct server *server, struct server_request *r)
+server_answer(struct server_request *r)
 {
 	struct http_response *response = &r->work.response;
+	struct server *server = r->server;
 	uint64_t size = response->fd >= 0 ? response->size : response->body.len;
 	int64_t now = clock_mono_ms();
 	int status = response->status;
@@ -254,8 +245,7 @@ server_answer(struct server *server, struct server_request *r)
 
 	if (out == NULL)
 		return MHD_NO;
-	server_turn(
-	    r->conn, TURN_TAKING, server->timeout_ms + (int64_t)(size / SERVER_RATE_MIN) * 1000);
+	listener_taking(r->conn, size);
 	queued = MHD_queue_response(r->mhd, (unsigned)status, out);
 	MHD_destroy_response(out);
 	httpd_count_code(server->httpd, status);
@@ -264,9 +254,9 @@ server_answer(struct server *server, struct server_request *r)
 	return queued;
 }
 
-/* A worker is done with it. */
+/* Any thread. The answer is there and the suspended request goes on. */
 static void
-server_done(struct work *work)
+server_go(struct work *work)
 {
 	struct server_request *r = (struct server_request *)(void *)work;
 
@@ -275,23 +265,56 @@ server_done(struct work *work)
 	MHD_resume_connection(r->mhd);
 }
 
-static enum MHD_Result
-server_dispatch(struct server *server, struct server_request *r)
+static void
+server_busy(struct server *server, struct work *work, const char *detail)
 {
+	bool text = work->response.text;
+
+	atomic_fetch_add(&server->httpd->counters.busy, 1);
+	http_response_free(&work->response);
+	work->response.text = text;
+	http_fail(&work->response, FAIL_UNAVAILABLE, detail);
+}
+
+/* A worker is done with it. */
+static void
+server_done(struct work *work)
+{
+	struct server_request *r = (struct server_request *)(void *)work;
+	struct server *server = r->server;
+	int64_t delay_ms = work->response.delay_ms;
+
+	if (delay_ms > 0 && !atomic_load(&server->stopping)) {
+		if (held_put(server->held, work, clock_mono_ms() + delay_ms) == 0)
+			return;
+		server_busy(server, work, "http: too many answers are held back");
+	}
+	server_go(work);
+}
+
+/* The body is there. */
+static enum MHD_Result
+server_dispatch(struct server_request *r)
+{
+	struct server *server = r->server;
 	struct work *work = &r->work;
 
 	r->routed = true;
-	work->route = route_find(&work->request, &work->rest, &work->response);
+	/* Found too long on the way: the answer changes. */
+	if (work->route != NULL && work->request.too_large)
+		work->route = route_find(&work->request, &work->rest, &work->response);
 	if (work->route == NULL)
-		return server_answer(server, r);
+		return server_answer(r);
+	if (work->route->fast != NULL &&
+	    work->route->fast(server->httpd, &work->request, work->rest, &work->response))
+		return server_answer(r);
 	/* Suspended first: a worker may be done before workers_put returns. */
-	work->deadline_ms = clock_mono_ms() + server->timeout_ms;
-	server_turn(r->conn, TURN_OURS, 0);
+	work->deadline_ms = clock_mono_ms() + r->conn->listener->timeout_ms;
+	listener_ours(r->conn);
 	MHD_suspend_connection(r->mhd);
 	if (workers_put(server->workers[work->route->work], work) != 0) {
-		atomic_fetch_add(&server->httpd->counters.busy, 1);
-		http_fail(&work->response, FAIL_UNAVAILABLE, "http: too many requests are waiting");
-		server_done(work);
+		server_busy(server, work, "http: too many requests are waiting");
+		server_go(work);
 	}
 	return MHD_YES;
 }
@@ -310,17 +333,14 @@ server_framing(void *cls, enum MHD_ValueKind kind, const char *name, const char 
 	return MHD_YES;
 }
 
-/* The headers are there. What can be refused before the body is sent is refused now. */
-static enum MHD_Result
-server_begin(struct server *server, struct MHD_Connection *mhd, const char *url, const char *method,
-    void **context)
+static struct server_request *
+server_request_new(
+    struct server *server, struct MHD_Connection *mhd, const char *url, const char *method)
 {
-	const char *length = server_header(mhd, MHD_HTTP_HEADER_CONTENT_LENGTH), *rest;
 	struct server_request *r = mem_alloc(sizeof(*r));
 	struct http_request *request = &r->work.request;
-	struct http_framing framing = { 0 };
-	const char *fault;
 
+	r->server = server;
 	r->conn = server_conn(mhd);
 	r->mhd = mhd;
 	r->begun_ms = clock_mono_ms();
@@ -331,21 +351,60 @@ server_begin(struct server *server, struct MHD_Connection *mhd, const char *url,
 	request->content_type = server_header(mhd, MHD_HTTP_HEADER_CONTENT_TYPE);
 	request->if_none_match = server_header(mhd, MHD_HTTP_HEADER_IF_NONE_MATCH);
 	request->if_modified_since = server_header(mhd, MHD_HTTP_HEADER_IF_MODIFIED_SINCE);
-	request->loopback = r->conn->loopback;
-	*context = r;
-	(void)MHD_get_connection_values(mhd, MHD_HEADER_KIND, server_framing, &framing);
+	request->authorization = server_header(mhd, MHD_HTTP_HEADER_AUTHORIZATION);
+	return r;
+}
+
+/* True when the request goes on; else response is complete before its body came. */
+static bool
+server_admit(struct server_request *r, unsigned long long size)
+{
+	const struct listener *l = r->conn->listener;
+	struct http_framing framing = { 0 };
+	struct work *work = &r->work;
+	void *session = l->tls != NULL ? server_session(r->mhd) : NULL;
+	const char *fault;
+	int excess = listener_lend(r->conn, session, &work->request);
+
+	(void)MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, server_framing, &framing);
 	fault = http_framing_fault(&framing);
-	request->too_large = length != NULL && strtoull(length, NULL, 10) > OCSP_REQUEST_MAX;
-	if (fault == NULL && !request->too_large)
+	work->route = route_find(&work->request, &work->rest, &work->response);
+	if (fault != NULL) {
+		http_fail(&work->response, FAIL_INVALID, fault);
+		return false;
+	}
+	if (work->route == NULL)
+		return size <= SERVER_DISCARD_MAX;
+	if (excess != 0) {
+		http_fail(&work->response, FAIL_DENIED,
+		    "tls: more or longer client certificates than are looked at");
+		return false;
+	}
+	r->body_max = work->route->body_max < l->body_max ? work->route->body_max : l->body_max;
+	if (size <= r->body_max)
+		return true;
+	work->request.too_large = true;
+	work->route = route_find(&work->request, &work->rest, &work->response);
+	require(work->route == NULL);
+	r->last = true;
+	/* Whoever still sends when the connection is closed may never see the answer. */
+	return size <= SERVER_DISCARD_MAX;
+}
+
+/* The headers are there. What can be refused before the body is sent is refused now. */
+static enum MHD_Result
+server_begin(struct server *server, struct MHD_Connection *mhd, const char *url, const char *method,
+    void **context)
+{
+	const char *length = server_header(mhd, MHD_HTTP_HEADER_CONTENT_LENGTH);
+	struct server_request *r = server_request_new(server, mhd, url, method);
+
+	*context = r;
+	if (server_admit(r, length != NULL ? strtoull(length, NULL, 10) : 0))
 		return MHD_YES;
 	r->routed = true;
 	r->last = true;
-	if (fault != NULL)
-		http_fail(&r->work.response, FAIL_INVALID, fault);
-	else
-		/* No route takes such a body: the answer is there. */
-		require(route_find(request, &rest, &r->work.response) == NULL);
-	return server_answer(server, r);
+	return server_answer(r);
 }
 
 /* Part of a body; MHD_NO closes the connection. */
@@ -354,11 +413,11 @@ server_body(struct server_request *r, const char *data, size_t *len)
 {
 	struct http_request *request = &r->work.request;
 
-	if (!request->too_large && *len <= OCSP_REQUEST_MAX - request->body.len) {
+	if (!request->too_large && *len <= r->body_max - request->body.len) {
 		buf_add(&request->body, data, *len);
 	} else {
 		request->too_large = true;
-		buf_free(&request->body);
+		buf_wipe(&request->body);
 		r->discarded += *len;
 	}
 	*len = 0;
@@ -370,100 +429,110 @@ server_handle(void *cls, struct MHD_Connection *mhd, const char *url, const char
     const char *version, const char *data, size_t *len, void **context)
 {
 	struct server_request *r = *context;
+	const struct port *port = cls;
 
 	(void)version;
 	if (r == NULL)
-		return server_begin(cls, mhd, url, method, context);
+		return server_begin(port->server, mhd, url, method, context);
 	if (*len > 0)
 		return server_body(r, data, len);
 	if (!r->routed)
-		return server_dispatch(cls, r);
+		return server_dispatch(r);
 	if (r->ready) {
 		r->ready = false;
-		return server_answer(cls, r);
+		return server_answer(r);
 	}
 	return MHD_YES;
 }
 
-/* One worker is the plain mode, a pool begins at two. */
+/* One worker is the plain mode, a pool begins at two. The last items are those of TLS. */
 static struct MHD_Daemon *
-server_daemon(struct server *server, int listen_fd)
+server_daemon(struct port *port, int listen_fd)
 {
-	const struct home *home = &server->httpd->home;
-	unsigned pool = home->http_workers > 1 ? (unsigned)home->http_workers : 0;
-	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME |
-			 MHD_USE_ERROR_LOG;
+	const struct listener *l = &port->listener;
+	const char *priorities = tls_priorities(l->httpd->home.https.tls12);
+	unsigned pool = l->workers > 1 ? (unsigned)l->workers : 0;
+	unsigned flags = MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+	struct MHD_OptionItem tls[] = {
+		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)priorities },
+		{ MHD_OPTION_HTTPS_CERT_CALLBACK2, 0, (void *)(uintptr_t)tls_no_certificate() },
+		{ MHD_OPTION_END, 0, NULL },
+	};
 	struct MHD_OptionItem items[] = {
 		{ MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL },
 		{ MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)pool, NULL },
-		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)home->http_connections, NULL },
-		{ MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)home->http_per_address, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)l->connections, NULL },
+		{ MHD_OPTION_PER_IP_CONNECTION_LIMIT, (intptr_t)l->per_address, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, SERVER_MEMORY, NULL },
-		{ MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)home->http_timeout, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, (intptr_t)(l->timeout_ms / 1000), NULL },
+		{ l->tls != NULL ? MHD_OPTION_ARRAY : MHD_OPTION_END, 0, tls },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	require(home->http_connections <= SERVER_WORKER_CONNECTIONS * home->http_workers);
-	return MHD_start_daemon(flags, 0, NULL, NULL, server_handle, server,
-	    MHD_OPTION_EXTERNAL_LOGGER, server_log, NULL, MHD_OPTION_UNESCAPE_CALLBACK,
-	    server_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, server_request_line, server,
-	    MHD_OPTION_NOTIFY_CONNECTION, server_connection, server, MHD_OPTION_NOTIFY_COMPLETED,
-	    server_completed, server, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+	require(l->connections <= SERVER_WORKER_CONNECTIONS * l->workers);
+	/* Its epoll loop spins while a handshake waits for its peer. */
+	flags |= l->tls != NULL ? MHD_USE_TLS | MHD_USE_POLL_INTERNAL_THREAD
+				: MHD_USE_EPOLL_INTERNAL_THREAD;
+	return MHD_start_daemon(flags, 0, NULL, NULL, server_handle, port,
+	    MHD_OPTION_EXTERNAL_LOGGER, server_log, port, MHD_OPTION_UNESCAPE_CALLBACK,
+	    server_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, server_request_line, port,
+	    MHD_OPTION_NOTIFY_CONNECTION, server_connection, port, MHD_OPTION_NOTIFY_COMPLETED,
+	    server_completed, port, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
 }
 
 int
 server_start(const struct server_conf *conf, struct server **out, struct err *err)
 {
 	struct server *server = mem_alloc(sizeof(*server));
+	long room = 0;
 
 	server->httpd = conf->httpd;
 	memcpy(server->workers, conf->workers, sizeof(server->workers));
-	server->timeout_ms = conf->httpd->home.http_timeout * 1000;
-	pthread_mutex_init(&server->lock, NULL);
 	MHD_set_panic_func(server_panic, server);
-	server->daemon = server_daemon(server, conf->listen_fd);
-	if (server->daemon == NULL) {
-		pthread_mutex_destroy(&server->lock);
-		free(server);
-		return err_set(err, FAIL_UNAVAILABLE, "http: the server does not start");
+	for (int i = 0; i < LISTENERS; i++) {
+		server->port[i].server = server;
+		listener_init(
+		    &server->port[i].listener, conf->httpd, (enum httpd_listener)i, conf->tls);
+		if (conf->listen_fd[i] >= 0)
+			room += server->port[i].listener.connections;
+	}
+	/* Half of the connections at most: the other half is for who does not guess. */
+	if (held_new((size_t)room / 2, server_go, &server->held, err) != 0)
+		goto failed;
+	for (int i = 0; i < LISTENERS; i++) {
+		if (conf->listen_fd[i] < 0)
+			continue;
+		server->port[i].daemon = server_daemon(&server->port[i], conf->listen_fd[i]);
+		if (server->port[i].daemon == NULL) {
+			err_set(err, FAIL_UNAVAILABLE, "http: the server does not start");
+			goto failed;
+		}
 	}
 	*out = server;
 	return 0;
-}
-
-/*
- * End what is overdue, and what is idle or asking for these times; -1 = no such limit. shutdown()
- * wakes the library's thread, which then closes the connection itself.
- */
-static void
-server_cut(struct server *server, int64_t idle_ms, int64_t asking_ms)
-{
-	int64_t now = clock_mono_ms();
-
-	pthread_mutex_lock(&server->lock);
-	for (struct server_conn *c = server->first; c != NULL; c = c->next) {
-		int64_t limit = c->turn == TURN_IDLE	 ? idle_ms
-				: c->turn == TURN_ASKING ? asking_ms
-							 : -1;
-
-		if (c->deadline_ms == 0 ||
-		    (now < c->deadline_ms && (limit < 0 || now - c->since_ms < limit)))
-			continue;
-		shutdown(c->fd, SHUT_RDWR);
-		c->deadline_ms = 0;
-	}
-	pthread_mutex_unlock(&server->lock);
+failed:
+	server_stop(server);
+	return -1;
 }
 
 void
 server_tick(struct server *server)
 {
-	const struct httpd *httpd = server->httpd;
-	bool crowded = atomic_load(&httpd->counters.connections) >=
-		       (unsigned)httpd->home.http_connections;
-	int64_t limit = crowded ? SERVER_CROWDED_MS : -1;
+	for (int i = 0; i < LISTENERS; i++)
+		listener_tick(&server->port[i].listener);
+}
 
-	server_cut(server, limit, limit);
+/* Close what has no request under way; how many are left. */
+static unsigned
+server_end(struct server *server)
+{
+	unsigned n = 0;
+
+	for (int i = 0; i < LISTENERS; i++) {
+		listener_end(&server->port[i].listener);
+		n += atomic_load(&server->httpd->counters.connections[i]);
+	}
+	return n;
 }
 
 void
@@ -474,19 +543,28 @@ server_quiesce(struct server *server, int timeout_ms)
 	int fd;
 
 	atomic_store(&server->stopping, true);
-	fd = MHD_quiesce_daemon(server->daemon);
-	if (fd >= 0)
-		close(fd);
-	while (atomic_load(&server->httpd->counters.connections) > 0 && clock_mono_ms() < until) {
-		server_cut(server, 0, -1);
-		nanosleep(&moment, NULL);
+	for (int i = 0; i < LISTENERS; i++) {
+		if (server->port[i].daemon == NULL)
+			continue;
+		fd = MHD_quiesce_daemon(server->port[i].daemon);
+		if (fd >= 0)
+			close(fd);
 	}
+	held_flush(server->held);
+	while (server_end(server) > 0 && clock_mono_ms() < until)
+		nanosleep(&moment, NULL);
 }
 
 void
 server_stop(struct server *server)
 {
-	MHD_stop_daemon(server->daemon);
-	pthread_mutex_destroy(&server->lock);
+	if (server->held != NULL)
+		held_flush(server->held);
+	for (int i = 0; i < LISTENERS; i++) {
+		if (server->port[i].daemon != NULL)
+			MHD_stop_daemon(server->port[i].daemon);
+		listener_free(&server->port[i].listener);
+	}
+	held_free(server->held);
 	free(server);
 }

@@ -4,7 +4,6 @@
  */
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "smki/clock.h"
 #include "smki/log.h"
@@ -13,6 +12,7 @@
 
 struct workers {
 	struct httpd *httpd;
+	struct link *link; /* lent */
 	pthread_mutex_t lock;
 	pthread_cond_t filled; /* something waits, or stopping */
 	pthread_cond_t ended;  /* a thread ended; on CLOCK_MONOTONIC */
@@ -67,7 +67,7 @@ static void *
 workers_main(void *arg)
 {
 	struct workers *w = arg;
-	struct route_ctx ctx = { .httpd = w->httpd };
+	struct route_ctx ctx = { .httpd = w->httpd, .link = w->link };
 	struct work *work;
 	bool stopping;
 
@@ -91,19 +91,16 @@ workers_main(void *arg)
 }
 
 struct workers *
-workers_new(struct httpd *httpd, size_t n, size_t queue)
+workers_new(struct httpd *httpd, struct link *link, size_t n, size_t queue)
 {
 	struct workers *w = mem_alloc(sizeof(*w) + n * sizeof(w->thread[0]));
-	pthread_condattr_t attr;
 
 	w->httpd = httpd;
+	w->link = link;
 	w->queue = queue;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->filled, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->ended, &attr);
-	pthread_condattr_destroy(&attr);
+	httpd_cond_init(&w->ended);
 	w->n = w->alive = n;
 	for (size_t i = 0; i < n; i++)
 		if (pthread_create(&w->thread[i], NULL, workers_main, w) != 0)
@@ -135,16 +132,9 @@ workers_put(struct workers *w, struct work *work)
 int
 workers_stop(struct workers *w, int timeout_ms)
 {
-	struct timespec until;
+	struct timespec until = clock_mono_after(timeout_ms);
 	bool busy = false;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += timeout_ms % 1000 * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
 	pthread_mutex_lock(&w->lock);
 	w->stopping = true;
 	pthread_cond_broadcast(&w->filled);

@@ -14,14 +14,15 @@ struct work {
 	struct http_request request;
 	struct http_response response;
 	int64_t deadline_ms;		 /* clock_mono_ms(): later it is not begun */
+	int64_t due_ms;			 /* held.c's */
 	void (*done)(struct work *work); /* any thread; the last thing that touches it */
 };
 
 struct workers;
 
-/* n threads, at most queue requests waiting. Threads that cannot be started end the process
+/* n threads, at most queue requests waiting; link is lent. Threads that cannot be started end the process
  * (start-up only). */
-struct workers *workers_new(struct httpd *httpd, size_t n, size_t queue);
+struct workers *workers_new(struct httpd *httpd, struct link *link, size_t n, size_t queue);
 /* 0, or -1 when the queue is full or the workers stop: done will not be called. */
 int workers_put(struct workers *workers, struct work *work) MUST_USE;
 /*
