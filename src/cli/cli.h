@@ -38,7 +38,11 @@ int list_verb(struct cli *cli, int argc, char **argv);
 int crl_verb(struct cli *cli, int argc, char **argv);
 int ca_verb(struct cli *cli, int argc, char **argv);
 int profile_verb(struct cli *cli, int argc, char **argv);
+int batch_verb(struct cli *cli, int argc, char **argv);
+int region_verb(struct cli *cli, int argc, char **argv);
+int device_verb(struct cli *cli, int argc, char **argv);
 int clock_verb(struct cli *cli, int argc, char **argv);
+int token_key_verb(struct cli *cli, int argc, char **argv);
 
 /* Usage of a verb to stderr; returns EXIT_USAGE_. */
 int cli_usage(const char *verb);
@@ -53,11 +57,29 @@ void client_start(struct cli *cli, struct buf *msg, enum admin_op op);
 int client_call(struct cli *cli, const struct buf *msg,
     int (*reply)(void *ctx, struct wire_in *in, struct err *err), void *ctx,
     struct err *err) MUST_USE;
+/* The halves of it, for several requests under way that are answered by one message each. send
+ * connects at first use; a failure closes. receive takes the next answer, whosever, and tells whose
+ * it was: *id 0 = none came, all that is under way is lost. */
+int client_send(struct cli *cli, const struct buf *msg, struct err *err) MUST_USE;
+int client_receive(struct cli *cli, uint32_t *id,
+    int (*reply)(void *ctx, struct wire_in *in, struct err *err), void *ctx,
+    struct err *err) MUST_USE;
 void client_close(struct cli *cli);
+
+/* The values of options. A name (name_check) into out; a number above 0. */
+int option_name(const char *what, const char *text, char out[NAME_LEN], struct err *err) MUST_USE;
+int option_limit(const char *text, int64_t *limit, struct err *err) MUST_USE;
+
+/* Each line of a list ("-" = standard input) without its end; empty lines and those that begin with
+ * '#' are passed over. */
+int lines_each(
+    const char *path, void (*fn)(void *ctx, const char *line), void *ctx, struct err *err) MUST_USE;
 
 /* One certificate: a line of a table, or a JSON object without its end (json_end closes it). */
 void output_cert(const struct cli *cli, const struct store_cert *cert);
 void output_cert_head(const struct cli *cli);
+/* An event of a history, likewise; first of an array of JSON objects or not. */
+void show_event(const struct cli *cli, const struct store_event *e, int first);
 /* JSON members to stdout; the first one of an object passes first = 1. */
 void json_str(const char *key, const char *value, int first);
 void json_int(const char *key, long long value, int first);

@@ -66,6 +66,51 @@ client_start(struct cli *cli, struct buf *msg, enum admin_op op)
 }
 
 int
+client_send(struct cli *cli, const struct buf *msg, struct err *err)
+{
+	if (client_open(cli, err) != 0)
+		return -1;
+	if (wire_send(cli->fd, msg, CLI_WAIT_MS, err) == 0)
+		return 0;
+	client_close(cli);
+	return err_prefix(err, "smkid: the request did not go out");
+}
+
+/* The next message, whosever. -1: nothing that was asked can be answered any more. */
+static int
+client_next(struct cli *cli, struct buf *answer, struct wire_head *head, struct wire_in *in,
+    struct err *err)
+{
+	if (wire_recv(cli->fd, answer, CLI_WAIT_MS, err) == 0 &&
+	    wire_head_get(answer->data, answer->len, head, in, err) == 0)
+		return 0;
+	client_close(cli);
+	return err_prefix(err, "smkid: no answer, it may have been done; ask again");
+}
+
+int
+client_receive(struct cli *cli, uint32_t *id,
+    int (*reply)(void *ctx, struct wire_in *in, struct err *err), void *ctx, struct err *err)
+{
+	struct buf answer = { 0 };
+	struct wire_head head;
+	struct wire_in in;
+	int r = -1;
+
+	*id = 0;
+	if (client_next(cli, &answer, &head, &in, err) != 0)
+		goto out;
+	*id = head.id;
+	if ((head.flags & WIRE_ERROR) != 0)
+		wire_get_err(&in, err);
+	else
+		r = reply(ctx, &in, err);
+out:
+	buf_wipe(&answer);
+	return r;
+}
+
+int
 client_call(struct cli *cli, const struct buf *msg,
     int (*reply)(void *ctx, struct wire_in *in, struct err *err), void *ctx, struct err *err)
 {
@@ -75,18 +120,11 @@ client_call(struct cli *cli, const struct buf *msg,
 	bool whole = false; /* nothing of the answer is still to come */
 	int r = -1;
 
-	if (client_open(cli, err) != 0)
+	if (client_send(cli, msg, err) != 0)
 		goto out;
-	if (wire_send(cli->fd, msg, CLI_WAIT_MS, err) != 0) {
-		err_prefix(err, "smkid: the request did not go out");
-		goto out;
-	}
 	do {
-		if (wire_recv(cli->fd, &answer, CLI_WAIT_MS, err) != 0 ||
-		    wire_head_get(answer.data, answer.len, &head, &in, err) != 0) {
-			err_prefix(err, "smkid: no answer, it may have been done; ask again");
+		if (client_next(cli, &answer, &head, &in, err) != 0)
 			goto out;
-		}
 		if (head.id != cli->id) {
 			err_set(err, FAIL_INTERNAL, "smkid: answer to another request");
 			goto out;
@@ -105,7 +143,7 @@ out:
 	/* What comes late must not be taken for the answer to the next request. */
 	if (!whole)
 		client_close(cli);
-	buf_free(&answer);
+	buf_wipe(&answer); /* a secret may be told in it */
 	return r;
 }
 

@@ -11,10 +11,12 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "smki/host.h"
 #include "smki/mem.h"
 #include "smki/setup.h"
 
 #define INIT_HTTP_DEFAULT "127.0.0.1:8080"
+#define INIT_HTTPS_DEFAULT "127.0.0.1:8443"
 
 static bool init_quiet;
 static char init_url[URI_MAX];
@@ -89,10 +91,12 @@ init_options(int argc, char **argv, struct setup *setup, struct err *err)
 		{ "url", required_argument, NULL, 'u' },
 		{ "name", required_argument, NULL, 'n' },
 		{ "http", required_argument, NULL, 'h' },
+		{ "https", required_argument, NULL, 's' },
 		{ "policies", required_argument, NULL, 'p' },
 		{ "owner", required_argument, NULL, 'o' },
 		{ NULL, 0, NULL, 0 },
 	};
+	struct host host;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -110,12 +114,24 @@ init_options(int argc, char **argv, struct setup *setup, struct err *err)
 			if (setup->n_names == SETUP_NAMES_MAX)
 				return err_set(
 				    err, FAIL_INVALID, "name: over %d host names", SETUP_NAMES_MAX);
+			/* Before there are keys on a token that would stay there. */
+			if (host_from_text(optarg, strlen(optarg), &host) != 0)
+				return err_set(err, FAIL_INVALID,
+				    "name: RFC 5280 4.2.1.6: \"%.80s\" is not a host name or an "
+				    "address",
+				    optarg);
 			setup->names[setup->n_names++] = optarg;
 			break;
 		case 'h':
-			if (home_listen_check(optarg, err) != 0)
+			if (home_listen_check("http: listen", optarg, err) != 0)
 				return -1;
 			setup->http = optarg;
+			break;
+		case 's':
+			setup->https = strcmp(optarg, "none") == 0 ? "" : optarg;
+			if (setup->https[0] != '\0' &&
+			    home_listen_check("https: listen", optarg, err) != 0)
+				return -1;
 			break;
 		case 'p':
 			setup->policies = optarg;
@@ -173,6 +189,7 @@ init_verb(struct cli *cli, int argc, char **argv)
 	struct setup setup = {
 		.dir = cli->dir,
 		.http = INIT_HTTP_DEFAULT,
+		.https = INIT_HTTPS_DEFAULT,
 		.ca_uid = (uid_t)-1,
 		.http_uid = (uid_t)-1,
 		.ca_gid = (gid_t)-1,

@@ -18,14 +18,16 @@
 
 static const struct verb main_verbs[] = {
 	{ "init",
-	    "[--url URL] [--name HOST]... [--http ADDR:PORT] [--token [ROLE=]URI]...\n"
-	    "               [--policies DIR] [--owner CA_USER:HTTP_USER]",
+	    "[--url URL] [--name HOST]... [--http ADDR:PORT] [--https ADDR:PORT|none]\n"
+	    "               [--token [ROLE=]URI]... [--policies DIR] [--owner CA_USER:HTTP_USER]",
 	    "make a new home: keys, certificate authorities, database", init_verb },
 	{ "run", "", "run smkid and smki-httpd in the foreground", run_verb },
 	{ "status", "", "daemons, authorities, freshness, counts, alarms", status_verb },
 	{ "issue",
 	    "[--profile P] [--ca CA] [--device EUI64] [--on-hold] [--replace] [--out FILE] CSR",
 	    "certificate for a request (PEM or DER, - is standard input)", issue_verb },
+	{ "batch", "[--profile P] [--ca CA] [--out DIR] ZIP|DIR",
+	    "certificates for up to 50,000 requests; the same command again goes on", batch_verb },
 	{ "hold", "[--ca CA] [--device EUI64] [--from FILE] [SERIAL...]", "suspend certificates",
 	    state_hold_verb },
 	{ "reactivate", "[--ca CA] [--device EUI64] [--from FILE] [SERIAL...]", "end a hold",
@@ -36,12 +38,24 @@ static const struct verb main_verbs[] = {
 	{ "show", "[--ca CA] SERIAL|EUI64|FILE", "what is known, with its history", show_verb },
 	{ "list", "[--state S] [--device EUI64] [--ca CA] [--since T] [--limit N]",
 	    "certificates, one a line", list_verb },
-	{ "crl", "[--ca CA] [--out FILE]", "make and publish a CRL now", crl_verb },
+	{ "crl", "[--ca CA] [--delta | --shard N] [--out FILE]", "make and publish a CRL now",
+	    crl_verb },
 	{ "ca",
 	    "list | show CA | export [CA] [--out FILE] | crl [CA] |\n"
 	    "             revoke SERIAL [--reason R] [--invalid-since T]",
 	    "authorities; crl and revoke are the root's ceremony", ca_verb },
 	{ "profile", "list | show NAME | check FILE...", "certificate profiles", profile_verb },
+	{ "device",
+	    "add EUI64 --hw-type OID [--manufacturer M] [--model T] [--region R]\n"
+	    "               [--idevid] [--secret] [--key FILE|HEX] [--end-to-end] [--approval] |\n"
+	    "           import FILE | secret EUI64 | show EUI64 |\n"
+	    "           list [--state S] [--manufacturer M] [--region R] [--unapproved]\n"
+	    "               [--limit N] |\n"
+	    "           approve|hold|release|retire [--from FILE] [EUI64...]",
+	    "the register of meters that may enrol", device_verb },
+	{ "region", "list | check [--region R] [--country CC] [--position LAT,LONG]",
+	    "endpoints that meters are told, and the choice for one", region_verb },
+	{ "token-key", "list | new", "keys that sign access tokens", token_key_verb },
 	{ "clock", "accept", "believe the clock again after a doubt", clock_verb },
 };
 
@@ -79,6 +93,16 @@ main_find(const char *name)
 		if (strcmp(main_verbs[i].name, name) == 0)
 			return &main_verbs[i];
 	return NULL;
+}
+
+/* Wherever it stands behind a verb: "smki device add --help" asks, too. */
+static bool
+main_wants_help(char **argv)
+{
+	for (; *argv != NULL && strcmp(*argv, "--") != 0; argv++)
+		if (strcmp(*argv, "--help") == 0)
+			return true;
+	return false;
 }
 
 /*
@@ -149,7 +173,7 @@ main(int argc, char **argv)
 		fprintf(stderr, "smki: no verb \"%s\"; smki --help lists them\n", argv[optind]);
 		return EXIT_USAGE_;
 	}
-	if (optind + 1 < argc && strcmp(argv[optind + 1], "--help") == 0) {
+	if (main_wants_help(argv + optind + 1)) {
 		printf("usage: smki %s %s\n\n%s\n", verb->name, verb->usage, verb->help);
 		return EXIT_DONE;
 	}

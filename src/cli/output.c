@@ -110,6 +110,8 @@ output_crl(const struct cli *cli, const struct store_crl *crl)
 	time_text(crl->next_update, until);
 	if (cli->json) {
 		json_int("crlNumber", crl->number, 1);
+		if (crl->base != 0)
+			json_int("baseCrlNumber", crl->base, 0);
 		json_str("thisUpdate", from, 0);
 		json_str("nextUpdate", until, 0);
 		json_int("entries", crl->entries, 0);
@@ -117,8 +119,11 @@ output_crl(const struct cli *cli, const struct store_crl *crl)
 		json_int("event", crl->event, 0);
 		return;
 	}
-	printf("crl %lld: %lld entries, %lld octets, %s to %s\n", (long long)crl->number,
-	    (long long)crl->entries, (long long)crl->size, from, until);
+	printf("crl %lld", (long long)crl->number);
+	if (crl->base != 0)
+		printf(" since %lld", (long long)crl->base);
+	printf(": %lld entries, %lld octets, %s to %s\n", (long long)crl->entries,
+	    (long long)crl->size, from, until);
 }
 
 int

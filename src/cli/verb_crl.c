@@ -43,21 +43,20 @@ crl_reply(void *ctx, struct wire_in *in, struct err *err)
 
 /* The list goes to path.new and becomes path when it is whole. */
 static int
-crl_fetch(struct cli *cli, const char *ca, const char *path, struct crl_run *run, struct err *err)
+crl_fetch(struct cli *cli, const struct admin_crl_ask *ask, const char *path, struct crl_run *run,
+    struct err *err)
 {
-	struct admin_name name = { 0 };
 	struct buf msg = { 0 };
 	char *tmp = path != NULL ? mem_fmt("%s.new", path) : NULL;
 	int r = -1;
 
-	snprintf(name.ca, sizeof name.ca, "%s", ca);
 	if (path != NULL && (run->out = fopen(tmp, "wb")) == NULL) {
 		err_sys(err, errno == ENOENT || errno == ENOTDIR ? FAIL_NOT_FOUND : FAIL_DENIED,
 		    "%s: cannot be written", tmp);
 		goto out;
 	}
 	client_start(cli, &msg, ADMIN_CRL);
-	admin_name_put(&msg, &name);
+	admin_crl_ask_put(&msg, ask);
 	if (client_call(cli, &msg, crl_reply, run, err) != 0)
 		goto out;
 	if (!run->have || run->bytes != (uint64_t)run->crl.size) {
@@ -89,28 +88,53 @@ out:
 	return r;
 }
 
+/* A shard's number in decimal digits. */
+static int
+crl_shard(const char *text, int64_t *shard, struct err *err)
+{
+	char *end;
+	long long n;
+
+	errno = 0;
+	n = strtoll(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0)
+		return err_set(err, FAIL_INVALID, "shard %.40s: is not a number from 0 on", text);
+	*shard = n;
+	return 0;
+}
+
 int
 crl_verb(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "ca", required_argument, NULL, 'c' },
 		{ "out", required_argument, NULL, 'o' },
+		{ "delta", no_argument, NULL, 'd' },
+		{ "shard", required_argument, NULL, 's' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct crl_run run = { 0 };
-	const char *ca = "", *path = NULL;
+	struct admin_crl_ask ask = { .kind = CRL_COMPLETE };
+	const char *path = NULL;
 	struct err err;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
-			if (name_check("ca", optarg, &err) != 0)
+			if (option_name("ca", optarg, ask.ca, &err) != 0)
 				return cli_fail(&err);
-			ca = optarg;
 			break;
 		case 'o':
 			path = optarg;
+			break;
+		case 'd':
+		case 's':
+			if (ask.kind != CRL_COMPLETE)
+				return cli_usage("crl");
+			ask.kind = c == 'd' ? CRL_DELTA : CRL_SHARD;
+			if (c == 's' && crl_shard(optarg, &ask.shard, &err) != 0)
+				return cli_fail(&err);
 			break;
 		default:
 			return cli_usage("crl");
@@ -118,7 +142,7 @@ crl_verb(struct cli *cli, int argc, char **argv)
 	}
 	if (optind != argc)
 		return cli_usage("crl");
-	if (crl_fetch(cli, ca, path, &run, &err) != 0)
+	if (crl_fetch(cli, &ask, path, &run, &err) != 0)
 		return cli_fail(&err);
 	if (cli->json)
 		putchar('{');

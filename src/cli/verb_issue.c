@@ -82,14 +82,12 @@ issue_options(
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'p':
-			if (name_check("profile", optarg, err) != 0)
+			if (option_name("profile", optarg, request->profile, err) != 0)
 				return -1;
-			snprintf(request->profile, sizeof request->profile, "%s", optarg);
 			break;
 		case 'c':
-			if (name_check("ca", optarg, err) != 0)
+			if (option_name("ca", optarg, request->ca, err) != 0)
 				return -1;
-			snprintf(request->ca, sizeof request->ca, "%s", optarg);
 			break;
 		case 'd':
 			if (eui64_parse(optarg, &request->device, err) != 0)

@@ -17,7 +17,7 @@ struct show_run {
 	size_t n;
 };
 
-static void
+void
 show_event(const struct cli *cli, const struct store_event *e, int first)
 {
 	char at[TIME_TEXT_LEN], who[32];
@@ -25,6 +25,8 @@ show_event(const struct cli *cli, const struct store_event *e, int first)
 	time_text(e->time, at);
 	if (e->actor == ACTOR_SELF)
 		snprintf(who, sizeof who, "smkid");
+	else if (e->actor == ACTOR_FRONT)
+		snprintf(who, sizeof who, "smki-httpd");
 	else
 		snprintf(who, sizeof who, "uid %ld", e->actor);
 	if (cli->json) {
@@ -40,7 +42,7 @@ show_event(const struct cli *cli, const struct store_event *e, int first)
 		putchar('}');
 		return;
 	}
-	printf("  event %-8lld %s  %-10s %s%s%s%s%s\n", (long long)e->id, at, e->action, who,
+	printf("  event %-8lld %s  %-14s %s%s%s%s%s\n", (long long)e->id, at, e->action, who,
 	    e->reason >= 0 ? "  " : "",
 	    e->reason >= 0 ? reason_str((enum crl_reason)e->reason) : "",
 	    e->detail[0] != 0 ? "  " : "", e->detail);
@@ -148,9 +150,8 @@ show_verb(struct cli *cli, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'c')
 			return cli_usage("show");
-		if (name_check("ca", optarg, &err) != 0)
+		if (option_name("ca", optarg, find.ca, &err) != 0)
 			return cli_fail(&err);
-		snprintf(find.ca, sizeof find.ca, "%s", optarg);
 		snprintf(device.ca, sizeof device.ca, "%s", optarg);
 	}
 	if (optind + 1 != argc)
@@ -201,7 +202,6 @@ list_options(int argc, char **argv, struct admin_list *list, struct err *err)
 		{ "limit", required_argument, NULL, 'l' },
 		{ NULL, 0, NULL, 0 },
 	};
-	char *end;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -217,9 +217,8 @@ list_options(int argc, char **argv, struct admin_list *list, struct err *err)
 			list->by_device = true;
 			break;
 		case 'c':
-			if (name_check("ca", optarg, err) != 0)
+			if (option_name("ca", optarg, list->ca, err) != 0)
 				return -1;
-			snprintf(list->ca, sizeof list->ca, "%s", optarg);
 			break;
 		case 't':
 			if (time_parse(optarg, &list->since) != 0)
@@ -228,10 +227,8 @@ list_options(int argc, char **argv, struct admin_list *list, struct err *err)
 				    optarg);
 			break;
 		case 'l':
-			list->limit = strtoll(optarg, &end, 10);
-			if (*end != 0 || end == optarg || list->limit <= 0)
-				return err_set(err, FAIL_INVALID,
-				    "limit: \"%s\" is no number above 0", optarg);
+			if (option_limit(optarg, &list->limit, err) != 0)
+				return -1;
 			break;
 		default:
 			exit(cli_usage("list"));

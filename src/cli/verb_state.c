@@ -1,8 +1,6 @@
 /*
  * smki hold, reactivate, revoke: each object on its own, one result line each.
  */
-#include <ctype.h>
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +8,6 @@
 
 #include "cli.h"
 #include "smki/mem.h"
-
-/* Longest line of a --from file with its NUL. */
-#define STATE_LINE_MAX 256
 
 struct state_run {
 	struct cli *cli;
@@ -82,8 +77,9 @@ state_one(struct state_run *run, const struct serial *serial)
 }
 
 static void
-state_text(struct state_run *run, const char *text)
+state_text(void *ctx, const char *text)
 {
+	struct state_run *run = ctx;
 	struct serial serial;
 	struct err err;
 
@@ -156,54 +152,6 @@ out:
 	free(found);
 }
 
-/*
- * The next line of a list without its end and white space: 1, at the end 0, or -1. A NUL, or more
- * than STATE_LINE_MAX takes, is no list of serials.
- */
-static int
-state_line(FILE *in, const char *path, unsigned number, char line[STATE_LINE_MAX], struct err *err)
-{
-	size_t len = 0;
-	int c;
-
-	while ((c = getc(in)) != EOF && c != '\n') {
-		if (c == '\0')
-			return err_set(err, FAIL_INVALID, "%s:%u: holds a NUL", path, number);
-		if (len + 1 == STATE_LINE_MAX)
-			return err_set(err, FAIL_INVALID, "%s:%u: line is over %d octets", path,
-			    number, STATE_LINE_MAX - 1);
-		line[len++] = (char)c;
-	}
-	if (ferror(in))
-		return err_sys(err, FAIL_UNAVAILABLE, "%s: cannot be read", path);
-	if (c == EOF && len == 0)
-		return 0;
-	while (len > 0 && isspace((unsigned char)line[len - 1]))
-		len--;
-	line[len] = '\0';
-	return 1;
-}
-
-/* One serial a line; empty lines and lines that begin with '#' are skipped. */
-static int
-state_from(struct state_run *run, const char *path, struct err *err)
-{
-	FILE *in = strcmp(path, "-") == 0 ? stdin : fopen(path, "r");
-	char line[STATE_LINE_MAX];
-	unsigned number = 1;
-	int r;
-
-	if (in == NULL)
-		return err_sys(err, errno == ENOENT ? FAIL_NOT_FOUND : FAIL_DENIED,
-		    "%s: cannot be read", path);
-	for (; (r = state_line(in, path, number, line, err)) > 0; number++)
-		if (line[0] != '\0' && line[0] != '#')
-			state_text(run, line);
-	if (in != stdin)
-		fclose(in);
-	return r;
-}
-
 static int
 state_change(struct cli *cli, int argc, char **argv, const char *verb, enum admin_op op,
     enum cert_action action)
@@ -226,9 +174,8 @@ state_change(struct cli *cli, int argc, char **argv, const char *verb, enum admi
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
-			if (name_check("ca", optarg, &err) != 0)
+			if (option_name("ca", optarg, run.request.ca, &err) != 0)
 				return cli_fail(&err);
-			snprintf(run.request.ca, sizeof run.request.ca, "%s", optarg);
 			break;
 		case 'd':
 			if (eui64_parse(optarg, &device, &err) != 0)
@@ -265,7 +212,7 @@ state_change(struct cli *cli, int argc, char **argv, const char *verb, enum admi
 		state_device(&run, &device, device_text);
 	for (int i = optind; i < argc; i++)
 		state_text(&run, argv[i]);
-	if (from != NULL && state_from(&run, from, &err) != 0)
+	if (from != NULL && lines_each(from, state_text, &run, &err) != 0)
 		return cli_fail(&err);
 	return run.status;
 }

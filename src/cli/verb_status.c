@@ -26,8 +26,8 @@ struct status_run {
 	bool have;
 	struct admin_status status;
 	struct home home;
-	char http[128];
-	bool http_answers;
+	char http[128], https[128];
+	bool http_answers, https_answers;
 };
 
 /* Does anybody listen there? */
@@ -78,10 +78,36 @@ status_http(struct status_run *run)
 		     line = strtok_r(NULL, "\n", &save))
 			if (strncmp(line, "http ", 5) == 0)
 				snprintf(run->http, sizeof run->http, "%s", line + 5);
+			else if (strncmp(line, "https ", 6) == 0)
+				snprintf(run->https, sizeof run->https, "%s", line + 6);
 		free(copy);
 	}
 	buf_free(&text);
 	run->http_answers = run->http[0] != 0 && status_listens(run->http);
+	run->https_answers = run->https[0] != 0 && status_listens(run->https);
+}
+
+/* The TLS listener, where there is one. */
+static void
+status_tls(const struct status_run *run)
+{
+	const time_t end = run->status.server_until;
+	char until[TIME_TEXT_LEN] = "";
+
+	if (run->https[0] == 0)
+		return;
+	if (end != 0)
+		time_text(end, until);
+	if (run->cli->json) {
+		json_str("https", run->https, 0);
+		printf(",\"httpsAnswers\":%s", run->https_answers ? "true" : "false");
+		if (end != 0)
+			json_str("tlsUntil", until, 0);
+		return;
+	}
+	printf("https        %s%s%s%s\n", run->https,
+	    run->https_answers ? ", answers" : ", does not answer",
+	    end != 0 ? ", its certificate until " : "", until);
 }
 
 static void
@@ -102,14 +128,21 @@ status_daemons(struct status_run *run)
 		json_str("http", run->http, 0);
 		printf(",\"httpAnswers\":%s", run->http_answers ? "true" : "false");
 		json_str("alarm", s->alarm, 0);
+		status_tls(run);
+		json_int("refusedLastHour", s->refused, 0);
+		json_int("importsUnfinished", s->imports, 0);
 		puts("}");
 		return;
 	}
 	printf("smkid        %s, pid %lld, since %s\n", s->version, (long long)s->pid, since);
 	printf("smki-httpd   %s%s\n", run->http[0] != 0 ? run->http : "no address",
 	    run->http_answers ? ", answers" : ", does not answer");
+	status_tls(run);
 	printf("token        %s\n", s->token_ready ? "ready" : "away");
 	printf("events       %lld\n", (long long)s->event);
+	printf("refused      %lld in the last hour\n", (long long)s->refused);
+	if (s->imports != 0)
+		printf("imports      %u not finished\n", s->imports);
 	printf("alarm        %s\n", s->alarm[0] != 0 ? s->alarm : "none");
 }
 

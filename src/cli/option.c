@@ -1,0 +1,28 @@
+/*
+ * Values that options of several verbs have.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "cli.h"
+
+int
+option_name(const char *what, const char *text, char out[NAME_LEN], struct err *err)
+{
+	if (name_check(what, text, err) != 0)
+		return -1;
+	snprintf(out, NAME_LEN, "%s", text);
+	return 0;
+}
+
+int
+option_limit(const char *text, int64_t *limit, struct err *err)
+{
+	char *end;
+	long long n = strtoll(text, &end, 10);
+
+	if (*end != '\0' || end == text || n <= 0)
+		return err_set(err, FAIL_INVALID, "limit: \"%s\" is no number above 0", text);
+	*limit = n;
+	return 0;
+}
