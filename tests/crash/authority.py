@@ -113,7 +113,7 @@ class Authority:
         return out
 
     def init(self):
-        self.must('init', '--http', '127.0.0.1:0')
+        self.must('init', '--http', '127.0.0.1:0', '--https', '127.0.0.1:0')
         conf = os.path.join(self.home, 'smki.conf')
         with open(conf, encoding='utf-8') as f:
             text = f.read()

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "smki/access.h"
 #include "smki/admin.h"
 #include "smki/mem.h"
 
@@ -29,6 +30,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 FUZZ_WIRE(admin_hello, hello, )
 FUZZ_WIRE(admin_name, name, )
+FUZZ_WIRE(admin_crl_ask, crl_ask, )
 FUZZ_WIRE(admin_find, find, )
 FUZZ_WIRE(admin_found, found, admin_found_free(value))
 FUZZ_WIRE(admin_list, list, )
@@ -44,7 +46,22 @@ FUZZ_WIRE(status_result, changed, )
 
 static void (*const fuzz_readers[])(struct wire_in in, struct buf *again) = { fuzz_hello, fuzz_name,
 	fuzz_find, fuzz_found, fuzz_list, fuzz_status, fuzz_ca, fuzz_crl_begin, fuzz_crl_put,
-	fuzz_crl_row, fuzz_issue, fuzz_issued, fuzz_change, fuzz_changed };
+	fuzz_crl_row, fuzz_issue, fuzz_issued, fuzz_change, fuzz_changed, fuzz_crl_ask };
+
+/* Keys of access tokens behind their count. */
+static void
+fuzz_access_keys(struct wire_in in, struct buf *again)
+{
+	const struct span all = { in.p, (size_t)(in.end - in.p) };
+	struct store_access_key keys[STORE_ACCESS_KEYS_MAX];
+	size_t n;
+
+	if (access_keys_get(&in, keys, &n, NULL) != 0)
+		return;
+	buf_reset(again);
+	access_keys_put(again, keys, n);
+	require(span_eq(buf_span(again), all));
+}
 
 /* Rows behind a count, as lists are sent. */
 static void
@@ -76,6 +93,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	require(err.code >= FAIL_INVALID && err.code <= FAIL_INTERNAL);
 	for (size_t i = 0; i < ARRAY_LEN(fuzz_readers); i++)
 		fuzz_readers[i](in, &again);
+	fuzz_access_keys(in, &again);
 	fuzz_rows(in);
 	buf_free(&again);
 	return 0;

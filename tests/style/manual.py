@@ -32,9 +32,9 @@ def main():
         for path in sorted(glob.glob(os.path.join(root, 'src', room, '*.c'))))
     table = block(tree.text(root, 'src/cli/main.c'), 'main_verbs[] = {', '\n};')
 
-    verbs = set(re.findall(r'^\t\{ "([a-z]+)",', table, re.M))
+    verbs = set(re.findall(r'^\t\{ "([a-z-]+)",', table, re.M))
     compare(findings, page1, 'verb', verbs,
-            set(re.findall(r'^\.It Ic ([a-z]+)', block(man1, '.Sh VERBS', '.Ss'), re.M)))
+            set(re.findall(r'^\.It Ic ([a-z-]+)', block(man1, '.Sh VERBS', '.Ss'), re.M)))
 
     options = set(re.findall(r'\{ "([a-z-]+)", (?:required|no)_argument,', programs))
     compare(findings, page1, 'option', options,
@@ -47,7 +47,7 @@ def main():
     compare(findings, page1, 'exit status', set(re.findall(r'= (\d+),', statuses)),
             set(re.findall(r'^\.It (\d+)$', block(man1, '.Sh EXIT STATUS', '.Sh EXAMPLES'), re.M)))
 
-    keys = set(re.findall(r'^\t\{ "([a-z *]+)", "([a-z_]+)" \},',
+    keys = set(re.findall(r'^\t\{ "([a-z *]+)", "([a-z0-9_]+)" \},',
                           tree.text(root, 'src/service/home_conf.c'), re.M))
     described, section = set(), None
     for line in man5.split('\n'):

@@ -11,7 +11,8 @@ FUNCTION_LINES = 80
 # Brackets keep these lines from finding themselves.
 LEFTOVER = re.compile(r'\b(TO[D]O|FIX[M]E|XX[X]|HAC[K])\b')
 ELSEWHERE = re.compile(r'/wor[k]/|\bissue [#]|\b(design|standards|libraries|style-anchors)\.[m]d\b')
-C_SLEEP = re.compile(r'\b(u|nano|clock_nano)?sleep\s*\(')
+# A call; a definition begins its line (a test may put time of its own in sleep's place).
+C_SLEEP = re.compile(r'\W(u|nano|clock_nano)?sleep\s*\(')
 PY_SLEEP = re.compile(r'\bsleep\s*\(')
 SH_SLEEP = re.compile(r'(^|[;&|\s])sleep\s')
 LOOP = re.compile(r'\b(for|while|until|do)\b')

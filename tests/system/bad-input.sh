@@ -23,7 +23,7 @@ title "usage"
 make_home
 for line in enrole '--frobnicate status' 'issue --frobnicate x' 'issue --profile' issue hold show \
     'crl x' ca 'ca frobnicate' profile 'profile show' clock 'clock deny' 'list x' 'run x' 'init x' \
-    'status x' 'show --ca' 'revoke --reason' 'list --limit' 'init --http'; do
+    'status x' 'show --ca' 'revoke --reason' 'list --limit' 'init --http' 'init --https'; do
 	# shellcheck disable=SC2086
 	ends 64 "usage: $line" $smki $line
 	same "nothing on standard output" '' "$(cat "$work/stdout")"
@@ -46,6 +46,7 @@ while read -r text option value; do
 	ends 65 "init $option $value" "$build/smki" --home "$work/other" init "$option" "$value"
 	same "one line" 1 "$(wc -l <"$work/stderr")"
 	has "init $option $value" "$(echo "$text" | tr _ ' ')" "$work/stderr"
+	same "before anything is made on a token" '' "$(cat "$work/stdout")"
 	false_that "a home is there" test -e "$work/other"
 done <<'TABLE'
 url_https://ca.example:_RFC_5280_8 --url https://ca.example
@@ -54,6 +55,8 @@ url_http:///x:_RFC_5280_8 --url http:///x
 listen --http 127.0.0.1
 listen --http 127.0.0.1:65536
 listen --http localhost:80
+https: --https localhost:443
+https: --https 127.0.0.1
 RFC_7512 --token nitrokey
 RFC_7512 --token pkcs11:token=x
 RFC_5280_4.2.1.6 --name -bad-.example
@@ -202,7 +205,8 @@ ends 70 "smki run with a bad profile" $smki run
 has "it is named" 'bad-unknown-key' "$work/stderr"
 rm "$home/policies/bad-unknown-key.cnf"
 chmod 664 "$home/policies/ocsp.cnf"
-refuses 77 "a profile others may write" 'profile ' "$build/smkid" --home "$home"
+refuses 77 "a profile others may write" "$home/policies/ocsp.cnf: mode 0664 is writable by group or others" \
+    "$build/smkid" --home "$home"
 chmod 644 "$home/policies/ocsp.cnf"
 
 title "and then it still works"

@@ -81,7 +81,8 @@ accepted() {
 }
 
 # Old enough that its certificates have begun where the clock will stand.
-at -3h "$build/smki" --home "$home" init --http 127.0.0.1:0 >"$work/init.out" 2>&1 ||
+at -3h "$build/smki" --home "$home" init --http 127.0.0.1:0 --https 127.0.0.1:0 \
+    >"$work/init.out" 2>&1 ||
     fail "smki init: $(cat "$work/init.out")"
 sed -i 's/^delay = 10s/delay = 1s/' "$home/smki.conf"
 up

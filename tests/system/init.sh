@@ -31,8 +31,10 @@ cat >"$work/want" <<'TABLE'
 644 policies/device-agreement.cnf
 644 policies/device-signature.cnf
 644 policies/issuing-ca.cnf
+644 policies/manufacturers.cnf
 644 policies/ocsp.cnf
 644 policies/organisation.cnf
+644 policies/regions.cnf
 644 policies/root-ca.cnf
 644 policies/tls-server.cnf
 3775 run
@@ -126,4 +128,25 @@ for role in root issuing ocsp root-so issuing-so ocsp-so; do
 	done
 	same "PIN of $role on disk" "$home/pin/$role" "$(grep -rlF -- "$pin" "$home")"
 done
+
+title "the policies of a folder"
+cp -R "$source/policies" "$work/policies"
+mkdir -p "$work/policies/anchors/pem"
+cp "$dir/root.pem" "$work/policies/anchors/pem/acme.pem"
+cat >"$work/policies/manufacturers.cnf" <<'CONF'
+[manufacturer acme]
+anchors = anchors/pem/acme.pem
+eui64 = san
+CONF
+rm "$work/policies/README.md"
+other=$work/other
+ends 0 "init" "$build/smki" --home "$other" init --name ca.example --policies "$work/policies"
+same "all of it is in the home" "" "$(diff -r "$work/policies" "$other/policies")"
+same "the modes" "755 anchors 755 anchors/pem 644 anchors/pem/acme.pem" \
+    "$(cd "$other/policies" && find anchors -printf '%m %p\n' | LC_ALL=C sort -k 2 |
+	paste -sd ' ' -)"
+rm -r "$other" "$work/policies/anchors/pem/acme.pem"
+ends 66 "an anchor that is not there" "$build/smki" --home "$other" init --name ca.example \
+    --policies "$work/policies"
+true_that "nothing is left" test ! -e "$other"
 finish

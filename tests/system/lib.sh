@@ -180,7 +180,8 @@ says() {
 
 # make_home [INIT OPTION...]
 make_home() {
-	"$build/smki" --home "$home" init --http 127.0.0.1:0 "$@" >"$work/init.out" 2>&1 || {
+	"$build/smki" --home "$home" init --http 127.0.0.1:0 --https 127.0.0.1:0 "$@" \
+	    >"$work/init.out" 2>&1 || {
 		cat "$work/init.out"
 		fail "smki init"
 	}
@@ -248,6 +249,94 @@ meter() {
 	ends 0 "issue $meter_name" $smki issue --out "$dir/$meter_name.pem" "$@" \
 	    "$dir/$meter_name.csr"
 	serial=$(demo_serial "$dir/$meter_name.pem" | tr A-F a-f)
+}
+
+# organisation NAME UNIQUE-ID BIT: key and request $dir/NAME.{key,csr} (DER) of a supplier for the key
+# usage of this bit. An x500UniqueIdentifier is a BIT STRING, which openssl req cannot write: part by
+# part, then.
+organisation() {
+	openssl ecparam -name prime256v1 -genkey -noout -out "$dir/$1.key"
+	point=$(openssl ec -in "$dir/$1.key" -pubout -outform DER 2>/dev/null | tail -c 65 |
+	    od -An -v -tx1 | tr -d ' \n')
+	cat >"$dir/$1.cnf" <<CNF
+asn1 = SEQUENCE:info
+[request]
+info = SEQUENCE:info
+algorithm = SEQUENCE:ecdsa
+signature = FORMAT:HEX,BITSTRING:\$ENV::signature
+[ecdsa]
+oid = OID:ecdsa-with-SHA256
+[info]
+version = INTEGER:0
+subject = SEQUENCE:subject
+key = SEQUENCE:key
+attributes = IMPLICIT:0,SET:attributes
+[subject]
+ou = SET:rdn1
+unique = SET:rdn2
+[rdn1]
+pair = SEQUENCE:pair1
+[pair1]
+oid = OID:2.5.4.11
+value = PRINTABLESTRING:02
+[rdn2]
+pair = SEQUENCE:pair2
+[pair2]
+oid = OID:2.5.4.45
+value = FORMAT:HEX,BITSTRING:$2
+[key]
+algorithm = SEQUENCE:ec
+point = FORMAT:HEX,BITSTRING:$point
+[ec]
+oid = OID:id-ecPublicKey
+curve = OID:prime256v1
+[attributes]
+one = SEQUENCE:attribute
+[attribute]
+oid = OID:extReq
+values = SET:values
+[values]
+extensions = SEQUENCE:extensions
+[extensions]
+usage = SEQUENCE:usage
+[usage]
+oid = OID:keyUsage
+critical = BOOLEAN:TRUE
+value = OCTWRAP,FORMAT:BITLIST,BITSTRING:$3
+CNF
+	signature=00 openssl asn1parse -genconf "$dir/$1.cnf" -noout -out "$dir/$1.info"
+	openssl dgst -sha256 -sign "$dir/$1.key" -out "$dir/$1.sig" "$dir/$1.info"
+	signature=$(od -An -v -tx1 "$dir/$1.sig" | tr -d ' \n')
+	export signature
+	sed -i 's/^asn1 = .*/asn1 = SEQUENCE:request/' "$dir/$1.cnf"
+	openssl asn1parse -genconf "$dir/$1.cnf" -noout -out "$dir/$1.csr"
+}
+
+# enrolling EUI64 [DEVICE ADD OPTION...]: a meter in the register; its secret, if it has one, is in
+# secret, and where curl's -K finds it in $dir/EUI64.curl.
+enrolling() {
+	enrolling_eui=$1
+	shift
+	# shellcheck disable=SC2086
+	ends 0 "device add $enrolling_eui" $smki device add "$enrolling_eui" \
+	    --hw-type 1.3.6.1.4.1.32473.1.1 "$@"
+	secret=$(awk '$2 == "secret" { print $3 }' "$work/stdout")
+	demo_secret "$enrolling_eui" "$secret"
+}
+
+# gets STATUS WHAT COMMAND...: one of demo.sh's requests, and the HTTP status that it prints.
+gets() {
+	gets_want=$1 gets_what=$2
+	shift 2
+	gets_got=$("$@")
+	[ "$gets_got" = "$gets_want" ] || cat "$dir/answer"
+	same "$gets_what" "$gets_want" "$gets_got"
+}
+
+# of_key CERT KEY: the certificate is this key's.
+of_key() {
+	same "$1 is of $2" "$(openssl pkey -in "$dir/$2.key" -pubout)" \
+	    "$(openssl x509 -in "$dir/$1.pem" -noout -pubkey)"
 }
 
 # state_of SERIAL: as smki list --json says.

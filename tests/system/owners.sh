@@ -122,6 +122,15 @@ ends 77 "ceremony by one who cannot read the root's PIN" by 65531 $smki ca crl r
 same "history tells who" "uid 65532" "$($smki --json show "$serial" |
     jq -r '.events[-1].actor')"
 
+for uid in 65534 65532 65533; do
+	ends 77 "a key for tokens by $uid" by "$uid" $smki token-key new
+done
+ends 0 "a key for tokens by root, on the token of $ca_user" $smki token-key new
+same "all of token issuing" 0 "$(find "$home/tokens/issuing" ! -user "$ca_user" | wc -l)"
+same "smkid has it" 'access-1 access-2' "$($smki --json token-key list | jq -r .label |
+    paste -sd ' ' -)"
+lacks "smkid has it" 'access-2: left out' "$work/log"
+
 title "what the front cannot do"
 same "it can read" 1 "$(as "$http_user" sqlite3 -readonly "$home/db/smki.db" \
     "SELECT count(*) FROM ca WHERE name = 'root'")"

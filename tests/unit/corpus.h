@@ -10,6 +10,7 @@
 
 #include "smki/buf.h"
 #include "smki/mem.h"
+#include "smki/wire.h"
 #include "test.h"
 
 /* Octets written as hex digits. */
@@ -24,13 +25,27 @@ hex_put(struct buf *out, const char *hex)
 	}
 }
 
+/* Write octets to tests/corpus/FOLDER/NAME. */
+static inline void
+corpus_file(const char *folder, const char *name, const struct buf *octets)
+{
+	char path[1024];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/tests/corpus/%s/%s", test_root, folder, name);
+	f = fopen(path, "wb");
+	if (f == NULL || fwrite(octets->data, 1, octets->len, f) != octets->len || fclose(f) != 0) {
+		perror(path);
+		exit(1);
+	}
+}
+
 /* Write DER to tests/corpus/FOLDER/ok-ROW.der or bad-ROW.der. */
 static inline void
 corpus_write(const char *folder, int ok, const char *row, const struct buf *der)
 {
-	char path[1024], name[128];
+	char name[128], file[160];
 	size_t n = 0;
-	FILE *f;
 
 	for (const char *p = row; *p != '\0' && n + 1 < sizeof(name); p++) {
 		if (isalnum((unsigned char)*p) || *p == '-')
@@ -39,13 +54,8 @@ corpus_write(const char *folder, int ok, const char *row, const struct buf *der)
 			name[n++] = '-';
 	}
 	name[n] = '\0';
-	snprintf(path, sizeof(path), "%s/tests/corpus/%s/%s-%s.der", test_root, folder,
-	    ok ? "ok" : "bad", name);
-	f = fopen(path, "wb");
-	if (f == NULL || fwrite(der->data, 1, der->len, f) != der->len || fclose(f) != 0) {
-		perror(path);
-		exit(1);
-	}
+	snprintf(file, sizeof(file), "%s-%s.der", ok ? "ok" : "bad", name);
+	corpus_file(folder, file, der);
 }
 
 /* read() gives 0 or -1 for the octets of a file. */
@@ -79,6 +89,20 @@ corpus_check(const char *folder, int (*read)(const uint8_t *der, size_t len))
 	if (dir != NULL)
 		closedir(dir);
 	CHECK(seen >= 20);
+}
+
+/* Read one value by its payload's functions, and free it again. */
+static inline int
+corpus_value(struct wire_in *in, size_t size, int (*get)(struct wire_in *, void *, struct err *),
+    void (*free_value)(void *))
+{
+	void *value = mem_alloc(size);
+	int rc = get(in, value, NULL);
+
+	if (rc == 0)
+		free_value(value);
+	free(value);
+	return rc;
 }
 
 /* As TEST_MAIN; with "--corpus" after the root, write() makes the files instead. */

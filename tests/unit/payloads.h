@@ -43,6 +43,7 @@ struct kind {
 
 SHIMS(admin_hello, hello)
 SHIMS(admin_name, name)
+SHIMS(admin_crl_ask, crl_ask)
 SHIMS(admin_find, find)
 SHIMS(admin_found, found)
 SHIMS(admin_list, list)
@@ -127,15 +128,13 @@ static uint8_t octets[] = "bytes of something, not read here";
 #define CRL                                                                                        \
 	{                                                                                          \
 		.ca = 2, .number = 1LL << 40, .event = 78, .this_update = 1700000003,              \
-		.next_update = 1700086403, .entries = 1000000, .size = 35000000, .sha256 = {       \
-			9,                                                                         \
-			8,                                                                         \
-			7                                                                          \
-		}                                                                                  \
+		.next_update = 1700086403, .entries = 1000000, .size = 35000000,                   \
+		.sha256 = { 9, 8, 7 }, .base = 1LL << 39                                           \
 	}
 
 static const struct admin_hello hello = { "0.1.0", ROLE_OPERATOR, 4294967294LL };
 static const struct admin_name ca_name = { "issuing" };
+static const struct admin_crl_ask crl_ask = { "issuing", CRL_SHARD, 4711 };
 static const struct admin_find find = { true, "root", SERIAL, DEVICE };
 static const struct admin_found found = { .cert = CERT,
 	.der = BYTES,
@@ -144,7 +143,7 @@ static const struct admin_found found = { .cert = CERT,
 	    EVENT, { .actor = ACTOR_SELF, .action = "issue", .from_state = -1, .reason = -1 } } };
 static const struct admin_list list = { true, CERT_HOLD, "issuing", true, DEVICE, 1700000004, 50 };
 static const struct admin_status status = { "0.1.0", 4242, 1700000005, 1700000006, 79, true, 3,
-	"clock: behind" };
+	"clock: behind", 1234567890123, 2, 1800000007 };
 static const struct admin_ca ca = { "issuing", "root", true, { 1, 2, 3 }, true, CRL, BYTES, BYTES };
 static const struct admin_crl_begin crl_begin = { .number = 4,
 	.event = 80,
@@ -155,10 +154,23 @@ static const struct admin_crl_begin crl_begin = { .number = 4,
 static const struct admin_crl_put crl_put = { "root", 4, 80, BYTES };
 static const struct store_crl crl_row = CRL;
 /* The uid must not travel: out has ACTOR_SELF, see test_uid. */
-static const struct issue_request issue = { "device-signature", "issuing", true, DEVICE, true, true,
-	1234, BYTES };
-static const struct issue_result issued = { true, 11, 9, SERIAL, CERT_HOLD, "device-signature",
-	"issuing", HOLDER, BYTES };
+static const struct issue_request issue = { .profile = "device-signature",
+	.ca = "issuing",
+	.by_device = true,
+	.device = DEVICE,
+	.on_hold = true,
+	.replace = true,
+	.uid = 1234,
+	.csr = BYTES };
+static const struct issue_result issued = { .existing = true,
+	.id = 11,
+	.replaces = 9,
+	.serial = SERIAL,
+	.state = CERT_HOLD,
+	.profile = "device-signature",
+	.ca = "issuing",
+	.holder = HOLDER,
+	.der = BYTES };
 static const struct status_request change = { .ca = "issuing",
 	.serial = SERIAL,
 	.change = { ACTION_REVOKE, REASON_CESSATION_OF_OPERATION, 1700000000 },
@@ -170,6 +182,8 @@ static const struct status_result changed = { true, CERT };
 static const struct field hello_f[] = { FIELD(admin_hello, version), FIELD(admin_hello, role),
 	FIELD(admin_hello, uid) };
 static const struct field name_f[] = { FIELD(admin_name, ca) };
+static const struct field crl_ask_f[] = { FIELD(admin_crl_ask, ca), FIELD(admin_crl_ask, kind),
+	FIELD(admin_crl_ask, shard) };
 static const struct field find_f[] = { FIELD(admin_find, by_device), FIELD(admin_find, ca),
 	FIELD(admin_find, serial), FIELD(admin_find, device) };
 #define CERT_FIELDS(type, m)                                                                       \
@@ -187,7 +201,7 @@ static const struct field find_f[] = { FIELD(admin_find, by_device), FIELD(admin
 #define CRL_FIELDS(type, m)                                                                        \
 	FIELD(type, m ca), FIELD(type, m number), FIELD(type, m event),                            \
 	    FIELD(type, m this_update), FIELD(type, m next_update), FIELD(type, m entries),        \
-	    FIELD(type, m size), FIELD(type, m sha256)
+	    FIELD(type, m size), FIELD(type, m sha256), FIELD(type, m base)
 static const struct field found_f[] = { CERT_FIELDS(admin_found, cert), FIELD(admin_found, der.len),
 	FIELD(admin_found, n_events), EVENT_FIELDS(admin_found, event[0]),
 	EVENT_FIELDS(admin_found, event[1]) };
@@ -196,7 +210,9 @@ static const struct field list_f[] = { FIELD(admin_list, by_state), FIELD(admin_
 	FIELD(admin_list, since), FIELD(admin_list, limit) };
 static const struct field status_f[] = { FIELD(admin_status, version), FIELD(admin_status, pid),
 	FIELD(admin_status, started), FIELD(admin_status, now), FIELD(admin_status, event),
-	FIELD(admin_status, token_ready), FIELD(admin_status, queue), FIELD(admin_status, alarm) };
+	FIELD(admin_status, token_ready), FIELD(admin_status, queue), FIELD(admin_status, alarm),
+	FIELD(admin_status, refused), FIELD(admin_status, imports),
+	FIELD(admin_status, server_until) };
 static const struct field ca_f[] = { FIELD(admin_ca, name), FIELD(admin_ca, parent),
 	FIELD(admin_ca, key_bound), FIELD(admin_ca, tally), FIELD(admin_ca, has_crl),
 	CRL_FIELDS(admin_ca, crl.), FIELD(admin_ca, der.len), FIELD(admin_ca, responder.len) };
@@ -244,6 +260,7 @@ static const struct kind kinds[] = {
 	KIND(issued, issued, free_issued),
 	KIND(change, change, free_none),
 	KIND(changed, changed, free_none),
+	KIND(crl_ask, crl_ask, free_none),
 };
 
 #endif

@@ -188,19 +188,19 @@ rig_csr_ext(struct buf *b, enum ext_id id, struct buf *value)
 	buf_free(value);
 }
 
-/* A meter's request: EUI-64 00DB1234567800nn, hwType 1.3.6.1.4.1.32473.arc. */
+/* A meter's request: hwType 1.3.6.1.4.1.32473.arc. */
 static inline void
-rig_csr(const struct softsign *key, uint8_t nn, uint8_t arc, unsigned usage, struct buf *out)
+rig_request(const struct softsign *key, const uint8_t eui[EUI64_LEN], uint8_t arc, unsigned usage,
+    struct buf *out)
 {
 	static const uint8_t request[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0e };
-	const uint8_t serial[] = { 0x00, 0xdb, 0x12, 0x34, 0x56, 0x78, 0x00, nn };
 	const uint8_t type[] = { 0x2b, 6, 1, 4, 1, 0x81, 0xfd, 0x59, arc };
 	struct buf info = { 0 }, ku = { 0 }, san = { 0 };
 	size_t seq, attrs, attr, set, exts;
 
 	ext_key_usage_put(&ku, usage);
 	ext_hardware_put(
-	    &san, (struct span){ type, sizeof(type) }, (struct span){ serial, sizeof(serial) });
+	    &san, (struct span){ type, sizeof(type) }, (struct span){ eui, EUI64_LEN });
 	seq = der_open(&info, DER_SEQUENCE);
 	der_put_small(&info, DER_INTEGER, 0);
 	der_put(&info, DER_SEQUENCE, NULL, 0);
@@ -220,6 +220,15 @@ rig_csr(const struct softsign *key, uint8_t nn, uint8_t arc, unsigned usage, str
 	buf_reset(out);
 	RIG(sign_wrap(softsign_signer(key), info.data, info.len, out, &rig_err));
 	buf_free(&info);
+}
+
+/* That of EUI-64 00DB1234567800nn. */
+static inline void
+rig_csr(const struct softsign *key, uint8_t nn, uint8_t arc, unsigned usage, struct buf *out)
+{
+	const uint8_t eui[EUI64_LEN] = { 0x00, 0xdb, 0x12, 0x34, 0x56, 0x78, 0x00, nn };
+
+	rig_request(key, eui, arc, usage, out);
 }
 
 /* ---- rows without a request ---- */
@@ -285,6 +294,16 @@ rig_row(const struct rig *r, uint8_t s)
 	row.serial.octets[1] = s;
 	row.key_hash[31] = s;
 	return row;
+}
+
+/* A complete list of the CA. */
+static inline int
+rig_crl_make(const struct crlgen_conf *conf, const struct ca *ca, struct store *reader, long uid,
+    struct store_crl *out, struct err *err)
+{
+	const struct crl_which which = { .ca = ca->id, .kind = CRL_COMPLETE };
+
+	return crlgen_make(conf, ca, &which, reader, uid, out, err);
 }
 
 #endif

@@ -3,14 +3,13 @@
  * with a value out of its range it is refused and nothing is left to free; the largest fit one
  * message.
  */
-#include <dirent.h>
-
 #include "smki/admin.h"
 #include "smki/csr.h"
 #include "smki/der.h"
 #include "smki/file.h"
 #include "smki/mem.h"
 #include "test.h"
+#include "corpus.h"
 #include "payloads.h"
 
 static int
@@ -263,69 +262,31 @@ test_sizes(void)
 	buf_free(&msg);
 }
 
-/*
- * The samples as messages for the fuzz target, whole and broken, each read or refused as its
- * name says. The operation's number is the place in kinds[] from 1.
- */
+/* The samples as messages for the fuzz target, whole and broken. The operation's number is the place
+ * in kinds[] from 1. */
+static int
+read_message(const uint8_t *data, size_t len)
+{
+	const struct kind *kind;
+	struct wire_head head;
+	struct wire_in in;
+
+	if (wire_head_get(data, len, &head, &in, NULL) != 0)
+		return -1;
+	if (head.op < 1 || head.op > ARRAY_LEN(kinds))
+		return 0;
+	kind = &kinds[head.op - 1];
+	return corpus_value(&in, kind->size, kind->get, kind->free);
+}
+
 static void
 test_corpus(void)
 {
-	char path[1024];
-	const struct dirent *entry;
-	struct buf msg = { 0 };
-	size_t seen = 0;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "%s/tests/corpus/wire", test_root);
-	d = opendir(path);
-	CHECK(d != NULL);
-	while (d != NULL && (entry = readdir(d)) != NULL) {
-		bool good = strncmp(entry->d_name, "ok-", 3) == 0;
-		const struct kind *kind;
-		struct wire_head head;
-		struct wire_in in;
-		void *out;
-		int rc;
-
-		if (!good && strncmp(entry->d_name, "bad-", 4) != 0)
-			continue;
-		snprintf(path, sizeof(path), "%s/tests/corpus/wire/%s", test_root, entry->d_name);
-		buf_reset(&msg);
-		CHECK_ROW(path, file_read(path, WIRE_MAX, &msg, NULL) == 0);
-		seen++;
-		rc = wire_head_get(msg.data, msg.len, &head, &in, NULL);
-		if (rc == 0 && head.op >= 1 && head.op <= ARRAY_LEN(kinds)) {
-			kind = &kinds[head.op - 1];
-			out = mem_alloc(kind->size);
-			rc = kind->get(&in, out, NULL);
-			if (rc == 0)
-				kind->free(out);
-			free(out);
-		}
-		CHECK_ROW(path, rc == (good ? 0 : -1));
-	}
-	if (d != NULL)
-		closedir(d);
-	CHECK(seen >= 3 * ARRAY_LEN(kinds));
-	buf_free(&msg);
+	corpus_check("wire", read_message);
 }
 
 static void
-write_one(const char *root, const char *name, const struct buf *msg)
-{
-	char path[1024];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/tests/corpus/wire/%s.bin", root, name);
-	f = fopen(path, "wb");
-	if (f == NULL || fwrite(msg->data, 1, msg->len, f) != msg->len || fclose(f) != 0) {
-		perror(path);
-		exit(1);
-	}
-}
-
-static void
-write_corpus(const char *root)
+write_corpus(void)
 {
 	static const struct {
 		const char *name;
@@ -336,28 +297,29 @@ write_corpus(const char *root)
 		{ "bad-hello-length-over-the-end", WIRE_HEAD + 1, 0xff },
 		{ "bad-hello-NUL-in-text", WIRE_HEAD + 4, 0 } };
 	struct buf msg = { 0 };
-	char name[64];
+	char name[80];
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
 		wire_start(&msg, (uint16_t)(i + 1), 7, WIRE_MORE);
 		kinds[i].put(&msg, kinds[i].sample);
-		snprintf(name, sizeof(name), "ok-%s", kinds[i].name);
-		write_one(root, name, &msg);
+		snprintf(name, sizeof(name), "ok-%s.bin", kinds[i].name);
+		corpus_file("wire", name, &msg);
 		buf_add_u8(&msg, 0);
-		snprintf(name, sizeof(name), "bad-%s-octet-behind", kinds[i].name);
-		write_one(root, name, &msg);
+		snprintf(name, sizeof(name), "bad-%s-octet-behind.bin", kinds[i].name);
+		corpus_file("wire", name, &msg);
 		msg.len -= 2;
-		snprintf(name, sizeof(name), "bad-%s-last-octet-cut", kinds[i].name);
-		write_one(root, name, &msg);
+		snprintf(name, sizeof(name), "bad-%s-last-octet-cut.bin", kinds[i].name);
+		corpus_file("wire", name, &msg);
 	}
 	for (size_t i = 0; i < ARRAY_LEN(bent); i++) {
 		wire_start(&msg, 1, 7, 0);
 		put_hello(&msg, &hello);
 		msg.data[bent[i].at] = bent[i].value;
-		write_one(root, bent[i].name, &msg);
+		snprintf(name, sizeof(name), "%s.bin", bent[i].name);
+		corpus_file("wire", name, &msg);
 	}
 	msg.len = WIRE_HEAD - 1;
-	write_one(root, "bad-head-cut", &msg);
+	corpus_file("wire", "bad-head-cut.bin", &msg);
 	buf_free(&msg);
 }
 
@@ -371,13 +333,4 @@ static const struct test_case cases[] = {
 	{ "corpus", test_corpus },
 };
 
-/* With "--corpus" behind the root, the files of tests/corpus/wire are written instead. */
-int
-main(int argc, char **argv)
-{
-	if (argc == 3 && strcmp(argv[2], "--corpus") == 0) {
-		write_corpus(argv[1]);
-		return 0;
-	}
-	return test_main(argc, argv, "admin", cases, ARRAY_LEN(cases));
-}
+CORPUS_MAIN("admin", cases, write_corpus)

@@ -101,6 +101,54 @@ test_full(void)
 	free(jobs);
 }
 
+/* Jobs that come one after the other while another is being made: how many groups they took. */
+static int
+company_groups(bool state)
+{
+	const struct timespec pause = { .tv_nsec = 500000 };
+	struct job jobs[3];
+	int n;
+
+	start();
+	committer_expect(committer);
+	for (int i = 0; i < 3; i++) {
+		jobs[i] = job_new(JOB_WRITE, state ? COMMIT_STATE : COMMIT_OTHER, i + 1);
+		put(&jobs[i]);
+		if (state)
+			wait_for(&n_done, i + 1);
+		else
+			nanosleep(&pause, NULL);
+	}
+	committer_expected(committer);
+	wait_for(&n_done, 3);
+	CHECK(n_failed == 0 && events(reader) == 3);
+	n = n_groups;
+	stop();
+	return n;
+}
+
+static void
+test_company(void)
+{
+	struct job alone;
+	int tries = 0;
+
+	/* A busy machine may take longer between two jobs than a group waits. */
+	while (company_groups(false) != 1)
+		CU_ASSERT_FATAL(++tries < 50);
+	/* A change of a state waits for nobody. */
+	CHECK(company_groups(true) == 3);
+	/* Company that never comes is not waited for. */
+	start();
+	committer_expect(committer);
+	alone = job_new(JOB_WRITE, COMMIT_OTHER, 1);
+	put(&alone);
+	wait_for(&n_done, 1);
+	committer_expected(committer);
+	CHECK(alone.dones == 1 && !alone.failed);
+	stop();
+}
+
 static void *
 stopper(void *arg)
 {
@@ -234,6 +282,7 @@ static const struct test_case cases[] = {
 	{ "order", test_order },
 	{ "checkpoint", test_checkpoint },
 	{ "group limit", test_group_limit },
+	{ "company", test_company },
 	{ "refusal", test_refusal },
 	{ "full", test_full },
 	{ "stop", test_stop },

@@ -2,9 +2,26 @@
  * The committer when the database cannot: a transaction lost, a lock held by somebody else, a
  * COMMIT that fails.
  */
+#include <sched.h>
 #include <signal.h>
 
 #include "jobs.h"
+
+/* How SQLite waits for somebody else's lock: it counts what it asked for, so here the whole wait
+ * is over as soon as all of it was asked for. */
+int
+usleep(useconds_t us)
+{
+	return us > 0 ? sched_yield() : 0;
+}
+
+int
+nanosleep(const struct timespec *want, struct timespec *left)
+{
+	if (left != NULL)
+		*left = (struct timespec){ 0 };
+	return want->tv_sec >= 0 ? sched_yield() : -1;
+}
 
 static void
 lost(enum job_kind kind, const char *why)

@@ -135,6 +135,69 @@ static const struct row {
 	{ "connections 120 on 1", NULL, NULL, "[http]\nworkers = 1\nconnections = 120\n", 0, NULL },
 	{ "connections 121 on 1", NULL, NULL, "[http]\nworkers = 1\nconnections = 121\n",
 	    FAIL_INVALID, "connections" },
+	{ "https none", NULL, NULL, "[https]\nlisten =\n", 0, NULL },
+	{ "https IPv6", NULL, NULL, "[https]\nlisten = [::1]:0\n", 0, NULL },
+	{ "https a word", NULL, NULL, "[https]\nlisten = none\n", FAIL_INVALID,
+	    "[https] listen = none" },
+	{ "https port 65536", NULL, NULL, "[https]\nlisten = 127.0.0.1:65536\n", FAIL_INVALID,
+	    "[https] listen" },
+	{ "https key empty", NULL, NULL, "[https]\nkey =\n", FAIL_INVALID, "[https] key" },
+	{ "https chain empty", NULL, NULL, "[https]\nchain =\n", FAIL_INVALID, "[https] chain" },
+	{ "TLS 1.2", NULL, NULL, "[https]\nmin_version = 1.2\n", 0, NULL },
+	{ "TLS 1.1", NULL, NULL, "[https]\nmin_version = 1.1\n", FAIL_INVALID,
+	    "[https] min_version = 1.1: not 1.3 or 1.2" },
+	{ "https connections 1201 on 10", NULL, NULL, "[https]\nconnections = 1201\n", FAIL_INVALID,
+	    "[https] connections" },
+	{ "https connections 121 on 1", NULL, NULL, "[https]\nworkers = 1\nconnections = 121\n",
+	    FAIL_INVALID, "from 1 to 120" },
+	{ "https per address 0", NULL, NULL, "[https]\nconnections_per_address = 0\n", FAIL_INVALID,
+	    "[https] connections_per_address" },
+	{ "https timeout 0s", NULL, NULL, "[https]\ntimeout = 0s\n", FAIL_INVALID, "timeout" },
+	{ "https timeout 601s", NULL, NULL, "[https]\ntimeout = 601s\n", FAIL_INVALID, "timeout" },
+	{ "body 4096", NULL, NULL, "[https]\nbody = 4096\n", 0, NULL },
+	{ "body 4095", NULL, NULL, "[https]\nbody = 4095\n", FAIL_INVALID, "[https] body" },
+	{ "body 65536", NULL, NULL, "[https]\nbody = 65536\n", 0, NULL },
+	{ "body 65537", NULL, NULL, "[https]\nbody = 65537\n", FAIL_INVALID, "[https] body" },
+	{ "enrolments 1 and 1", NULL, NULL, "[enrol]\ndevice_per_day = 1\nper_minute = 1\n", 0,
+	    NULL },
+	{ "enrolments most", NULL, NULL, "[enrol]\ndevice_per_day = 1000\nper_minute = 10000000\n",
+	    0, NULL },
+	{ "device_per_day 0", NULL, NULL, "[enrol]\ndevice_per_day = 0\n", FAIL_INVALID,
+	    "[enrol] device_per_day" },
+	{ "device_per_day 1001", NULL, NULL, "[enrol]\ndevice_per_day = 1001\n", FAIL_INVALID,
+	    "[enrol] device_per_day" },
+	{ "per_minute 0", NULL, NULL, "[enrol]\nper_minute = 0\n", FAIL_INVALID, "per_minute" },
+	{ "per_minute 10000001", NULL, NULL, "[enrol]\nper_minute = 10000001\n", FAIL_INVALID,
+	    "per_minute" },
+	{ "retry_after 86400", NULL, NULL, "[enrol]\nretry_after = 86400\n", 0, NULL },
+	{ "retry_after 0", NULL, NULL, "[enrol]\nretry_after = 0\n", FAIL_INVALID, "retry_after" },
+	{ "retry_after 86401", NULL, NULL, "[enrol]\nretry_after = 86401\n", FAIL_INVALID,
+	    "retry_after" },
+	{ "statement_age 1m", NULL, NULL, "[enrol]\nstatement_age = 1m\n", 0, NULL },
+	{ "statement_age 59s", NULL, NULL, "[enrol]\nstatement_age = 59s\n", FAIL_INVALID,
+	    "statement_age" },
+	{ "statement_age 3651d", NULL, NULL, "[enrol]\nstatement_age = 3651d\n", FAIL_INVALID,
+	    "statement_age" },
+	{ "est_base64 wrapped", NULL, NULL, "[enrol]\nest_base64 = wrapped\n", 0, NULL },
+	{ "est_base64 76", NULL, NULL, "[enrol]\nest_base64 = 76\n", FAIL_INVALID,
+	    "not line or wrapped" },
+	{ "refusals_kept 3650d", NULL, NULL, "[enrol]\nrefusals_kept = 3650d\n", 0, NULL },
+	{ "refusals_kept 23h", NULL, NULL, "[enrol]\nrefusals_kept = 23h\n", FAIL_INVALID,
+	    "refusals_kept" },
+	{ "lifetime 59s", NULL, NULL, "[access]\nlifetime = 59s\n", FAIL_INVALID, "lifetime" },
+	{ "lifetime 15m", NULL, NULL, "[access]\nlifetime = 15m\n", 0, NULL },
+	{ "lifetime 901s", NULL, NULL, "[access]\nlifetime = 901s\n", FAIL_INVALID, "lifetime" },
+	{ "issuer with UTF-8", NULL, NULL, "[access]\nissuer = \xc3\xa4\n", FAIL_INVALID,
+	    "[access] issuer: octet c3" },
+	{ "issuer with a blank", NULL, NULL, "[access]\nissuer = a b\n", FAIL_INVALID, "octet 20" },
+	{ "audience with a quote", NULL, NULL, "[access]\naudience = 'a\"b'\n", FAIL_INVALID,
+	    "[access] audience: octet 22" },
+	{ "issuer empty", NULL, NULL, "[access]\nissuer =\n", FAIL_INVALID, "[access] issuer" },
+	{ "access token", NULL, NULL, "[access]\ntoken = hsm-2\n", 0, NULL },
+	{ "access token unknown", NULL, NULL, "[access]\ntoken = hsm-3\n", FAIL_INVALID,
+	    "there is no [token hsm-3]" },
+	{ "access key unknown", NULL, NULL, "[access]\nkey = access-1\n", FAIL_INVALID,
+	    "key is not a known key" },
 	{ "CRL validity 10m", NULL, NULL, "[crl]\nvalidity = 10m\n", 0, NULL },
 	{ "CRL validity 9m", NULL, NULL, "[crl]\nvalidity = 9m\n", FAIL_INVALID, "validity" },
 	{ "CRL validity 11d", NULL, NULL, "[crl]\nvalidity = 11d\n", FAIL_INVALID, "validity" },
@@ -144,6 +207,7 @@ static const struct row {
 	    FAIL_INVALID, "interval" },
 	{ "CRL delay 61s", NULL, NULL, "[crl]\ndelay = 61s\n", FAIL_INVALID, "delay" },
 	{ "CRL delay 0s", NULL, NULL, "[crl]\ndelay = 0s\n", FAIL_INVALID, "delay" },
+	{ "deltas alone", "url", "#url", "[crl]\ndeltas = yes\n", FAIL_INVALID, "url" },
 	{ "root validity 366d", NULL, NULL, "[crl]\nroot_validity = 366d\n", 0, NULL },
 	{ "root validity 367d", NULL, NULL, "[crl]\nroot_validity = 367d\n", FAIL_INVALID,
 	    "root_validity" },
@@ -255,6 +319,21 @@ test_defaults(void)
 	CHECK_STR(home->http_listen, "127.0.0.1:8080");
 	CHECK(home->http_workers == 2 && home->http_connections == 240);
 	CHECK(home->http_per_address == 64 && home->http_timeout == 30);
+	CHECK_STR(home->https.listen, "");
+	snprintf(want, sizeof(want), "%s/tls/server.key", folder);
+	CHECK_STR(home->https.key, want);
+	snprintf(want, sizeof(want), "%s/tls/server.pem", folder);
+	CHECK_STR(home->https.chain, want);
+	CHECK(!home->https.tls12 && home->https.workers == 10 && home->https.connections == 1200);
+	CHECK(home->https.per_address == 64 && home->https.timeout == 10);
+	CHECK(home->https.body == 32768);
+	CHECK(home->enrol.device_per_day == 10 && home->enrol.per_minute == 30000);
+	CHECK(home->enrol.retry_after == 60 && home->enrol.statement_age == 86400);
+	CHECK(!home->enrol.base64_lines && home->enrol.refusals_kept == 30L * 86400);
+	CHECK(home->access.lifetime == 600);
+	CHECK_STR(home->access.issuer, "");
+	CHECK_STR(home->access.audience, "");
+	CHECK_STR(home->access.token, "issuing");
 	CHECK(home->crl_validity == 86400 && home->crl_interval == 43200);
 	CHECK(home->crl_delay == 10 && home->root_crl_validity == 365L * 86400);
 	CHECK(home->certificates_per_device == 99);
@@ -266,12 +345,19 @@ test_defaults(void)
 static void
 test_values(void)
 {
-	static const char more[] = "never_issued = revoked\nvalidity = 30m\n"
-				   "[http]\nlisten = [::]:80\nworkers = 1\ntimeout = 1m\n"
-				   "[crl]\nvalidity = 2h\ndelay = 5s\nroot_validity = 30d\n"
-				   "[issue]\ncertificates_per_device = 7\n";
+	static const char more[] =
+	    "never_issued = revoked\nvalidity = 30m\n"
+	    "[http]\nlisten = [::]:80\nworkers = 1\ntimeout = 1m\n"
+	    "[https]\nlisten = 127.0.0.1:8443\nkey = /etc/tls/key\n"
+	    "chain = tls/other.pem\nmin_version = 1.2\nworkers = 3\n"
+	    "[enrol]\nest_base64 = wrapped\n"
+	    "[access]\nissuer = https://ca.example:8443\naudience = hes\n"
+	    "token = hsm-2\nlifetime = 5m\n"
+	    "[crl]\nvalidity = 2h\ndelay = 5s\ndeltas = yes\nroot_validity = 30d\n"
+	    "[issue]\ncertificates_per_device = 7\n";
 	struct home *home = mem_alloc(sizeof(*home));
 	struct buf text = { 0 };
+	char path[256];
 	struct err err;
 
 	buf_add_str(&text, base);
@@ -279,9 +365,18 @@ test_values(void)
 	CHECK(load_text(text.data, text.len, home, &err) == 0);
 	CHECK(home->ocsp_validity == 1800 && home->ocsp_extended_revoke);
 	CHECK_STR(home->http_listen, "[::]:80");
+	CHECK_STR(home->https.listen, "127.0.0.1:8443");
+	CHECK_STR(home->https.key, "/etc/tls/key");
+	snprintf(path, sizeof(path), "%s/tls/other.pem", folder);
+	CHECK_STR(home->https.chain, path);
+	CHECK(home->https.tls12 && home->https.workers == 3 && home->https.connections == 360);
+	CHECK(home->enrol.base64_lines && home->access.lifetime == 300);
+	CHECK_STR(home->access.issuer, "https://ca.example:8443");
+	CHECK_STR(home->access.audience, "hes");
+	CHECK_STR(home->access.token, "hsm-2");
 	/* What depends on another value follows it. */
 	CHECK(home->http_workers == 1 && home->http_connections == 120);
-	CHECK(home->http_timeout == 60);
+	CHECK(home->http_timeout == 60 && home->crl_deltas);
 	CHECK(home->crl_validity == 7200 && home->crl_interval == 3600 && home->crl_delay == 5);
 	CHECK(home->root_crl_validity == 30L * 86400 && home->certificates_per_device == 7);
 	remove_file(HOME_CONF);

@@ -1,16 +1,13 @@
 /*
  * What stands under the routes of smki-httpd: HTTP's small rules, the threads that answer,
- * housekeeping and listening addresses.
+ * housekeeping.
  */
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <unistd.h>
 
 #include "http_header.h"
 #include "httpd.h"
 #include "keeper.h"
-#include "listen.h"
 #include "smki/clock.h"
 #include "smki/file.h"
 #include "smki/mem.h"
@@ -124,8 +121,19 @@ test_problem(void)
 	    "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
 	    "\"detail\":\"crl: cannot be served now\"}\n");
 	http_response_free(&response);
-	http_fail(&response, FAIL_NOT_FOUND, "x");
+	http_fail(&response, FAIL_NOT_FOUND, "quoted \"\\\": \xc3\xa4\x01");
 	CHECK(http_header_get(&response, "Retry-After") == NULL);
+	CHECK(strstr(buf_text(&response.body), "\"quoted \\\"\\\\\\\": ???\"}") != NULL);
+	http_response_free(&response);
+	/* EST's way; what the answer was before is gone. */
+	http_header_set(&response, "Location", "elsewhere");
+	buf_add_str(&response.body, "half an answer");
+	response.text = true;
+	http_problem(&response, 401, "est: who are you");
+	CU_ASSERT_EQUAL(response.status, 401);
+	CHECK_STR(http_header_get(&response, "Content-Type"), "text/plain");
+	CHECK(http_header_get(&response, "Location") == NULL);
+	CHECK_STR(buf_text(&response.body), "est: who are you\n");
 	http_response_free(&response);
 }
 
@@ -246,7 +254,7 @@ test_workers(void)
 	static const struct home nowhere = { .dir = "/nonexistent" };
 	struct work work[4] = { 0 };
 	struct httpd *httpd = httpd_new(&nowhere);
-	struct workers *workers = workers_new(httpd, 1, 2);
+	struct workers *workers = workers_new(httpd, NULL, 1, 2);
 
 	for (size_t i = 0; i < ARRAY_LEN(work); i++) {
 		http_response_init(&work[i].response);
@@ -278,6 +286,8 @@ test_workers(void)
 }
 
 /* ---- housekeeping ---- */
+
+#define KEEPER_TEST_TICK_MS 20
 
 /* An event of this time in a transaction of its own. */
 static void
@@ -342,6 +352,7 @@ test_keeper(void)
 		.ocsp_key = "ocsp" };
 	struct store *writer = NULL, *reader = NULL;
 	struct keeper *keeper = NULL;
+	struct link *link = NULL;
 	char path[HOME_PATH_MAX], aside[HOME_PATH_MAX];
 	struct httpd *httpd;
 	struct err err;
@@ -359,11 +370,12 @@ test_keeper(void)
 	CHECK(store_clock_accepted(reader, &id, &err) == 0 && id == 0);
 
 	httpd = httpd_new(&home);
-	require(keeper_new(httpd, reader, -1, &keeper, &err) == 0);
+	require(link_new(&home, -1, &link, &err) == 0);
+	require(keeper_new(httpd, reader, link, NULL, &keeper, &err) == 0);
 	CHECK(!atomic_load(&httpd->ok[PART_TOKEN]));
 	/* A week after the newest record: in doubt until an administrator says otherwise. */
 	CHECK(keeper_clock(httpd, false));
-	CHECK(keeper_start(keeper, &err) == 0);
+	CHECK(keeper_start(keeper, KEEPER_TEST_TICK_MS, &err) == 0);
 	keeper_event(writer, "clock-accept", clock_now());
 	CHECK(keeper_clock(httpd, true));
 	CHECK(store_clock_accepted(writer, &id, &err) == 0 && id == 2);
@@ -385,59 +397,10 @@ test_keeper(void)
 	CHECK(!atomic_load(&httpd->ok[PART_SMKID]));
 	CHECK(atomic_load(&httpd->ok[PART_DATABASE]));
 	keeper_free(keeper);
+	link_free(link);
 	httpd_free(httpd);
 	store_close(writer);
 	CHECK(file_remove_tree(home.dir, &err) == 0);
-}
-
-/* ---- addresses ---- */
-
-static void
-test_listen(void)
-{
-	static const char *const bad[] = { "", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536",
-		"127.0.0.1:x", "localhost:80", "[::1]", "[::1:80", "::1:80", "[]:80",
-		"127.0.0.1:-1" };
-	static const struct {
-		int family;
-		const char *address;
-		bool loopback;
-	} cases[] = {
-		{ AF_INET, "127.0.0.1", true },
-		{ AF_INET, "127.255.0.9", true },
-		{ AF_INET, "128.0.0.1", false },
-		{ AF_INET, "10.127.0.1", false },
-		{ AF_INET6, "::1", true },
-		{ AF_INET6, "::2", false },
-		{ AF_INET6, "::ffff:127.0.0.1", true },
-		{ AF_INET6, "::ffff:10.0.0.1", false },
-	};
-	char real[LISTEN_TEXT_MAX] = "";
-	struct err err;
-	int fd = -1;
-
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++)
-		CHECK_ROW(
-		    bad[i], listen_open(bad[i], &fd, real, &err) == -1 && err.code == FAIL_INVALID);
-	CHECK(listen_open("127.0.0.1:0", &fd, real, &err) == 0);
-	CHECK(strncmp(real, "127.0.0.1:", 10) == 0 && atoi(real + 10) > 0);
-	{
-		int second = -1;
-
-		CHECK(listen_open(real, &second, real, &err) == -1 && err.code == FAIL_UNAVAILABLE);
-	}
-	close(fd);
-	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		struct sockaddr_in v4 = { .sin_family = AF_INET };
-		struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
-		const void *a = cases[i].family == AF_INET ? (void *)&v4 : (void *)&v6;
-
-		require(inet_pton(cases[i].family, cases[i].address,
-			    cases[i].family == AF_INET ? (void *)&v4.sin_addr
-						       : (void *)&v6.sin6_addr) == 1);
-		CHECK_ROW(cases[i].address, listen_is_loopback(a) == cases[i].loopback);
-	}
-	CHECK(!listen_is_loopback(NULL));
 }
 
 static const struct test_case cases[] = {
@@ -448,7 +411,6 @@ static const struct test_case cases[] = {
 	{ "troubles logged", test_say },
 	{ "workers", test_workers },
 	{ "housekeeping", test_keeper },
-	{ "addresses", test_listen },
 };
 
 TEST_MAIN("httpd", cases)

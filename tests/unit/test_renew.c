@@ -15,6 +15,13 @@ ca_row(struct rig *r)
 	return rows[1];
 }
 
+static struct renew_conf
+conf_of(const struct rig *r, const char *profile, int (*draw)(uint8_t *out, size_t n))
+{
+	return (struct renew_conf){ r->ca, profiles_get(&r->profiles, profile), r->committer,
+		r->guard, draw };
+}
+
 static void
 test_renew_due(void)
 {
@@ -27,15 +34,14 @@ static void
 test_renew_responder(void)
 {
 	struct rig *r = rig_new();
-	const struct profile *profile = profiles_get(&r->profiles, "ocsp");
+	struct renew_conf conf = conf_of(r, "ocsp", rng_draw);
 	int64_t before = ca_row(r).responder;
 	struct buf der = { 0 };
 	struct store_cert is;
 	struct cert cert;
 	struct err err;
 
-	RIG(renew_responder(
-	    r->ca, profile, &r->ocsp_key->signer.pub, r->committer, r->guard, rng_draw, &rig_err));
+	RIG(renew_responder(&conf, &r->ocsp_key->signer.pub, &rig_err));
 	CHECK(ca_row(r).responder > before);
 	RIG(store_cert_get(r->reader, ca_row(r).responder, &is, &rig_err));
 	CHECK(is.state == CERT_VALID && is.use == USE_OCSP && is.not_before >= r->now);
@@ -63,30 +69,29 @@ static void
 test_renew_refused(void)
 {
 	struct rig *r = rig_new();
-	const struct profile *profile = profiles_get(&r->profiles, "ocsp");
+	struct renew_conf conf = conf_of(r, "ocsp", rng_draw), same = conf_of(r, "ocsp", draw_same);
+	struct renew_conf other = conf_of(r, "tls-server", rng_draw);
 	const struct ec_pub *pub = &r->ocsp_key->signer.pub;
 	int64_t before, event;
 	struct err err;
 
-	CHECK(renew_responder(r->ca, profiles_get(&r->profiles, "tls-server"), pub, r->committer,
-		  r->guard, rng_draw, &err) != 0);
+	CHECK(renew_responder(&other, pub, &err) != 0);
 	CHECK(err.code == FAIL_INVALID);
-	RIG(renew_responder(r->ca, profile, pub, r->committer, r->guard, draw_same, &rig_err));
+	RIG(renew_responder(&same, pub, &rig_err));
 	before = ca_row(r).responder;
 	event = rig_event(r);
 	draw_count = 0;
-	CHECK(renew_responder(r->ca, profile, pub, r->committer, r->guard, draw_same, &err) != 0);
+	CHECK(renew_responder(&same, pub, &err) != 0);
 	CHECK(err.code == FAIL_CONFLICT && draw_count == ISSUE_SERIAL_TRIES);
 	/* A key that is somebody else's. */
-	CHECK(renew_responder(r->ca, profile, &r->ca_key->signer.pub, r->committer, r->guard,
-		  rng_draw, &err) != 0);
+	CHECK(renew_responder(&conf, &r->ca_key->signer.pub, &err) != 0);
 	CHECK(err.code == FAIL_CONFLICT);
 	r->ca_key->refuse = true;
-	CHECK(renew_responder(r->ca, profile, pub, r->committer, r->guard, rng_draw, &err) != 0);
+	CHECK(renew_responder(&conf, pub, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE);
 	r->ca_key->refuse = false;
 	timeguard_note(r->guard, r->now + 3600);
-	CHECK(renew_responder(r->ca, profile, pub, r->committer, r->guard, rng_draw, &err) != 0);
+	CHECK(renew_responder(&conf, pub, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE);
 	CHECK(ca_row(r).responder == before && rig_event(r) == event);
 	rig_free(r);

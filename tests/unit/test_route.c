@@ -75,6 +75,76 @@ test_find(void)
 	}
 }
 
+/* What is found on one listener is not on the other, and EST is told in text. */
+static void
+test_find_tls(void)
+{
+	static const char est[] = "/.well-known/est/", jwks[] = "/.well-known/jwks.json";
+	static const struct {
+		enum http_method method;
+		const char *path, *type;
+		bool large;
+		int plain, tls; /* 0 = a route was found */
+		bool text;	/* how the TLS listener tells errors */
+		const char *rest;
+	} cases[] = {
+		{ HTTP_GET, "/health", NULL, false, 0, 404, false, "" },
+		{ HTTP_GET, "/metrics", NULL, false, 0, 404, false, "" },
+		{ HTTP_GET, "/ocsp/MEow", NULL, false, 0, 404, false, "MEow" },
+		{ HTTP_POST, "/ocsp", NULL, false, 0, 404, false, "" },
+		{ HTTP_OPTIONS, "/ocsp", NULL, false, 204, 404, false, NULL },
+		{ HTTP_GET, "/crl/issuing.crl", NULL, false, 0, 404, false, "issuing.crl" },
+		{ HTTP_GET, "/ca/issuing.cer", NULL, false, 0, 404, false, "issuing.cer" },
+		{ HTTP_GET, jwks, NULL, false, 0, 0, false, "" },
+		{ HTTP_POST, jwks, NULL, false, 405, 405, false, NULL },
+		{ HTTP_GET, "/.well-known/est/cacerts", NULL, false, 404, 0, true, "cacerts" },
+		{ HTTP_POST, "/.well-known/est/a/simpleenroll", NULL, false, 404, 0, true,
+		    "a/simpleenroll" },
+		{ HTTP_GET, "https://host:8443/.well-known/est/cacerts", NULL, false, 404, 0, true,
+		    "cacerts" },
+		{ HTTP_OTHER, est, NULL, false, 404, 405, true, NULL },
+		{ HTTP_OPTIONS, est, NULL, false, 404, 204, true, NULL },
+		{ HTTP_POST, "/.well-known/est/simpleenroll", NULL, true, 404, 413, true, NULL },
+		{ HTTP_POST, "/bootstrap", "application/json", false, 404, 0, false, "" },
+		{ HTTP_POST, "/bootstrap", "application/json", true, 404, 413, false, NULL },
+		{ HTTP_POST, "/bootstrap", "text/json", false, 404, 415, false, NULL },
+		{ HTTP_GET, "/bootstrap", NULL, false, 404, 405, false, NULL },
+		{ HTTP_POST, "/token", "application/x-www-form-urlencoded", false, 404, 0, false,
+		    "" },
+		{ HTTP_POST, "/token", "application/json", false, 404, 415, false, NULL },
+		{ HTTP_OPTIONS, "*", NULL, false, 204, 204, false, NULL },
+		{ HTTP_GET, "/", NULL, false, 404, 404, false, NULL },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		for (int tls = 0; tls < 2; tls++) {
+			struct http_request request = { .method = cases[i].method,
+				.path = cases[i].path,
+				.content_type = cases[i].type,
+				.too_large = cases[i].large,
+				.tls = tls != 0 };
+			int wanted = tls ? cases[i].tls : cases[i].plain;
+			struct http_response response;
+			const char *rest = NULL, *type;
+			const struct route *route;
+
+			http_response_init(&response);
+			route = route_find(&request, &rest, &response);
+			CHECK_ROW(cases[i].path, (route != NULL) == (wanted == 0));
+			CHECK_ROW(cases[i].path, response.status == wanted);
+			if (tls)
+				CHECK_ROW(cases[i].path, response.text == cases[i].text);
+			if (route != NULL)
+				CHECK_STR(rest, cases[i].rest);
+			type = http_header_get(&response, "Content-Type");
+			CHECK_ROW(cases[i].path,
+			    type == NULL ||
+				strcmp(type, response.text ? "text/plain"
+							   : "application/problem+json") == 0);
+			http_response_free(&response);
+		}
+}
+
 static void
 test_decode(void)
 {
@@ -146,7 +216,7 @@ front_new(void)
 	conf = world_conf(world);
 	WORLD_MUST(responder_new(&conf, world->read, &responder, why));
 	atomic_store(&httpd->responder, responder);
-	ctx = (struct route_ctx){ httpd, world->read };
+	ctx = (struct route_ctx){ .httpd = httpd, .store = world->read };
 }
 
 static void
@@ -473,6 +543,7 @@ test_health(void)
 
 static const struct test_case cases[] = {
 	{ "which route", test_find },
+	{ "routes of TLS", test_find_tls },
 	{ "base64 in a path", test_decode },
 	{ "OCSP answers", test_ocsp },
 	{ "OCSP errors", test_ocsp_errors },

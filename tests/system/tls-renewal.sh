@@ -1,0 +1,62 @@
+#!/bin/sh
+# The certificate of the TLS listener: renewed by smkid when a third of its life is left. The clock
+# is set with libfaketime: the home is made long ago.
+#
+#   tls-renewal.sh BUILD_ROOT SOURCE_ROOT
+set -u
+. "$2/tests/system/lib.sh"
+needs openssl curl jq faketime sqlite3 xxd
+
+library=$(faketime -f +0 sh -c 'echo "$LD_PRELOAD"')
+# A sanitizer's library wants to be the first one; it works as the second, too.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
+export ASAN_OPTIONS
+# servers: certificates for TLS servers, a line each: serial and days.
+servers() {
+	sqlite3 "$home/db/smki.db" "SELECT lower(hex(serial)), (not_after - not_before + 1) / 86400
+	    FROM certificate WHERE use = 5 ORDER BY id"
+}
+# at_home OFFSET: made then.
+at_home() {
+	env LD_PRELOAD="$library" FAKETIME="$1" DONT_FAKE_MONOTONIC=1 \
+	    FAKETIME_DONT_FAKE_MONOTONIC=1 "$build/smki" --home "$home" init \
+	    --http 127.0.0.1:0 --https 127.0.0.1:0 --name ca.example --name 192.0.2.1 \
+	    >"$work/init.out" 2>&1 || fail "smki init: $(cat "$work/init.out")"
+	rm -f "$home/run/addresses"
+	# shellcheck disable=SC2086
+	spawn run $smki run
+	demo_wait 30 started "$run" test -s "$home/run/addresses" || fail "no daemons"
+	demo_wait 30 started "$run" asked || fail "no smkid"
+	ends 0 "clock accept" $smki clock accept
+}
+asked() {
+	$smki status >"$work/status" 2>&1
+}
+two() {
+	[ "$(servers | wc -l)" -eq 2 ]
+}
+
+title "a third of its life is left"
+at_home -300d
+within 30 "another one" two
+same "of full length" 397 "$(servers | tail -n 1 | cut -d '|' -f 2)"
+sqlite3 "$home/db/smki.db" "SELECT hex(der) FROM certificate_der JOIN certificate c
+    ON c.id = certificate WHERE c.use = 5 ORDER BY c.id DESC LIMIT 1" | xxd -r -p |
+    openssl x509 -inform DER -out "$dir/new.pem"
+true_that "export of the CA certificates" demo_chain
+true_that "it verifies" demo_verify "$dir/new.pem" -purpose sslserver -verify_hostname ca.example
+true_that "its address" demo_verify "$dir/new.pem" -purpose sslserver -verify_ip 192.0.2.1
+same "its key is the old one" "$(openssl x509 -in "$home/tls/server.pem" -noout -pubkey)" \
+    "$(openssl x509 -in "$dir/new.pem" -noout -pubkey)"
+has "it is told" 'TLS server: ca=issuing renewed' "$work/log"
+ends 0 "crl" $smki crl
+same "one is enough" 2 "$(servers | wc -l)"
+# shellcheck disable=SC2086
+ends 0 "it is taken out of service" $smki revoke "$(servers | tail -n 1 | cut -d '|' -f 1)"
+taken_out() {
+	$smki status | grep -q '^alarm .*certificate of the TLS server is revoked'
+}
+within 30 "an alarm, and no other for the same key" taken_out
+same "no other" 2 "$(servers | wc -l)"
+down
+finish
