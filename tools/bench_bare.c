@@ -1,18 +1,25 @@
 /*
- * The bound of a TLS service: libmicrohttpd and GnuTLS with nothing behind them. Every POST gets
- * the same answer at once, from the handler. Prints its port, then serves until its standard input
- * ends. Workers, TLS settings and headers are those of smki-httpd; its address is loopback.
+ * The bound of a service over HTTP: libmicrohttpd, with GnuTLS or plain, and nothing behind it.
+ * Every request gets the same answer at once, from the handler. Prints its port, then serves until
+ * its standard input ends. Mode, workers, TLS settings and headers are those of smki-httpd; its
+ * address is loopback.
  *
- *   bench_bare KEY.pem CHAIN.pem WORKERS CONTENT-TYPE BODY
+ *   bench_bare plain|tls WORKERS BODY HEADERS [KEY.pem CHAIN.pem]
+ *
+ * HEADERS is a file of an answer's head as curl -D writes it: what the library does not write by
+ * itself is sent again.
  */
 #include <microhttpd.h>
 #include <arpa/inet.h>
 #include <gnutls/gnutls.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
+#include "bench_line.h"
 #include "smki/file.h"
 #include "smki/mem.h"
 
@@ -20,10 +27,17 @@
 #define BARE_PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:-GROUP-ALL:+GROUP-SECP256R1:+GROUP-X25519"
 #define BARE_CONNECTIONS 120
 #define BARE_FILE_MAX 65536
+#define BARE_WORKERS_MAX 64
 #define BARE_TIMEOUT 10
+#define BARE_HEADERS_MAX 16
+
+struct bare_header {
+	char name[64], value[256];
+};
 
 struct bare {
-	const char *type;
+	struct bare_header header[BARE_HEADERS_MAX];
+	size_t n;
 	struct buf body;
 };
 
@@ -38,6 +52,8 @@ bare_connection(
 	if (what != MHD_CONNECTION_NOTIFY_STARTED)
 		return;
 	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (info == NULL || info->tls_session == NULL)
+		return;
 	gnutls_certificate_server_set_request(info->tls_session, GNUTLS_CERT_REQUEST);
 }
 
@@ -66,46 +82,76 @@ bare_handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *
 	    bare->body.len, bare->body.data, MHD_RESPMEM_PERSISTENT);
 	if (response == NULL)
 		return MHD_NO;
-	r = MHD_add_response_header(response, "Content-Type", bare->type);
+	r = MHD_YES;
+	for (size_t i = 0; i < bare->n && r == MHD_YES; i++)
+		r = MHD_add_response_header(response, bare->header[i].name, bare->header[i].value);
 	if (r == MHD_YES)
 		r = MHD_queue_response(mhd, MHD_HTTP_OK, response);
 	MHD_destroy_response(response);
 	return r;
 }
 
+/* Those that the library writes by itself are not taken. */
 static void
-bare_body(struct bare *bare, const char *path)
+bare_headers(struct bare *bare, const char *path)
+{
+	static const char *const own[] = { "Date", "Content-Length", "Connection" };
+	FILE *f = fopen(path, "r");
+	char line[512];
+	bool known;
+
+	if (f == NULL) {
+		perror(path);
+		exit(EXIT_INVALID);
+	}
+	while (bare->n < BARE_HEADERS_MAX && fgets(line, sizeof(line), f) != NULL) {
+		struct bare_header *h = &bare->header[bare->n];
+
+		if (sscanf(line, "%63[^: ]: %255[^\r\n]", h->name, h->value) != 2)
+			continue;
+		known = false;
+		for (size_t i = 0; i < ARRAY_LEN(own); i++)
+			known = known || strcasecmp(h->name, own[i]) == 0;
+		bare->n += !known;
+	}
+	fclose(f);
+}
+
+static void
+bare_file(const char *path, struct buf *out)
 {
 	struct err err;
 
-	if (file_read(path, BARE_FILE_MAX, &bare->body, &err) != 0) {
+	if (file_read(path, BARE_FILE_MAX, out, &err) != 0) {
 		fprintf(stderr, "bench_bare: %s\n", err.msg);
 		exit(EXIT_INVALID);
 	}
 }
 
+/* key_path NULL = plain. The modes are those of smki-httpd's listeners. */
 static struct MHD_Daemon *
 bare_start(struct bare *bare, const char *key_path, const char *chain_path, unsigned workers)
 {
 	struct sockaddr_in any = { .sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	unsigned flags = MHD_USE_ITC | MHD_USE_ERROR_LOG;
 	struct buf key = { 0 }, chain = { 0 };
 	struct MHD_Daemon *daemon;
-	struct err err;
 
-	if (file_read(key_path, BARE_FILE_MAX, &key, &err) != 0 ||
-	    file_read(chain_path, BARE_FILE_MAX, &chain, &err) != 0) {
-		fprintf(stderr, "bench_bare: %s\n", err.msg);
-		exit(EXIT_INVALID);
+	if (key_path != NULL) {
+		bare_file(key_path, &key);
+		bare_file(chain_path, &chain);
+		flags |= MHD_USE_TLS | MHD_USE_POLL_INTERNAL_THREAD;
+	} else {
+		flags |= MHD_USE_EPOLL_INTERNAL_THREAD;
 	}
-	daemon = MHD_start_daemon(
-	    MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC | MHD_USE_TLS | MHD_USE_ERROR_LOG, 0, NULL,
-	    NULL, bare_handle, bare, MHD_OPTION_SOCK_ADDR, &any, MHD_OPTION_HTTPS_MEM_KEY,
-	    buf_text(&key), MHD_OPTION_HTTPS_MEM_CERT, buf_text(&chain),
-	    MHD_OPTION_HTTPS_PRIORITIES, BARE_PRIORITIES, MHD_OPTION_NOTIFY_CONNECTION,
-	    bare_connection, NULL, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)BARE_TIMEOUT,
-	    MHD_OPTION_CONNECTION_LIMIT, BARE_CONNECTIONS * workers, MHD_OPTION_THREAD_POOL_SIZE,
-	    workers > 1 ? workers : 0, MHD_OPTION_END);
+	daemon = MHD_start_daemon(flags, 0, NULL, NULL, bare_handle, bare, MHD_OPTION_SOCK_ADDR,
+	    &any, MHD_OPTION_NOTIFY_CONNECTION, bare_connection, bare,
+	    MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)BARE_TIMEOUT, MHD_OPTION_CONNECTION_LIMIT,
+	    BARE_CONNECTIONS * workers, MHD_OPTION_THREAD_POOL_SIZE, workers > 1 ? workers : 0,
+	    key_path == NULL ? MHD_OPTION_END : MHD_OPTION_HTTPS_MEM_KEY, buf_text(&key),
+	    MHD_OPTION_HTTPS_MEM_CERT, buf_text(&chain), MHD_OPTION_HTTPS_PRIORITIES,
+	    BARE_PRIORITIES, MHD_OPTION_END);
 	buf_wipe(&key);
 	buf_free(&chain);
 	return daemon;
@@ -117,15 +163,18 @@ main(int argc, char **argv)
 	const union MHD_DaemonInfo *info;
 	struct bare bare = { 0 };
 	struct MHD_Daemon *daemon;
+	bool tls = argc == 7 && strcmp(argv[1], "tls") == 0;
 	char c;
 
-	if (argc != 6) {
-		fputs("usage: bench_bare KEY.pem CHAIN.pem WORKERS CONTENT-TYPE BODY\n", stderr);
+	if (!tls && (argc != 5 || strcmp(argv[1], "plain") != 0)) {
+		fputs("usage: bench_bare plain|tls WORKERS BODY HEADERS [KEY.pem CHAIN.pem]\n",
+		    stderr);
 		return EXIT_USAGE_;
 	}
-	bare.type = argv[4];
-	bare_body(&bare, argv[5]);
-	daemon = bare_start(&bare, argv[1], argv[2], (unsigned)strtoul(argv[3], NULL, 10));
+	bare_file(argv[3], &bare.body);
+	bare_headers(&bare, argv[4]);
+	daemon = bare_start(&bare, tls ? argv[5] : NULL, tls ? argv[6] : NULL,
+	    (unsigned)bench_number("bench_bare", argv[2], BARE_WORKERS_MAX));
 	info = daemon == NULL ? NULL : MHD_get_daemon_info(daemon, MHD_DAEMON_INFO_BIND_PORT);
 	if (info == NULL) {
 		fputs("bench_bare: the server does not start\n", stderr);

@@ -1,17 +1,23 @@
 /*
  * How long a CRL takes and how much memory: a new home in DIR, its database filled with N listed
- * certificates, one CRL of the issuing CA made by the service's own code. Filling and making run
- * in a child each, so that the memory told is that of making alone.
+ * certificates, CRLs of the issuing CA made by the service's own code. Beside each, its bound: a
+ * scan of the same rows, SHA-256 over the same octets, a file written and fsynced of them. Filling,
+ * making and the bound run in a child each, so that the memory told is that of making alone.
  *
- * Prints lines for scripts: entries, octets, seconds, rss (KiB), file.
+ * Prints lines for scripts: entries, octets, seconds, bound (seconds), rss (KiB), file.
  */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <openssl/evp.h>
+
+#include "bench_line.h"
 #include "smki/caset.h"
 #include "smki/clock.h"
 #include "smki/committer.h"
@@ -27,6 +33,9 @@
 /* How the entries differ: so many with an invalidity date, on hold. */
 #define BENCH_DATED 10
 #define BENCH_HELD 20
+#define BENCH_RUNS_MAX 100
+/* Octets hashed and written at a time. */
+#define BENCH_PIECE 65536
 /* The exit status by which meson knows a skipped test. */
 #define BENCH_SKIP 77
 #define BENCH_PROFILE "device-signature"
@@ -40,6 +49,11 @@ struct bench_maker {
 	struct hsm *hsm;
 	struct committer *committer;
 	struct timeguard *guard;
+};
+
+/* What children tell their parent. */
+struct bench_times {
+	double make, bound;
 };
 
 static void
@@ -143,6 +157,7 @@ fill(const char *dir, long n)
 	struct setup setup = {
 		.dir = dir,
 		.http = "127.0.0.1:0",
+		.https = "",
 		.names = { "localhost" },
 		.n_names = 1,
 		.ca_uid = (uid_t)-1,
@@ -194,7 +209,7 @@ make_open(struct bench_maker *m, const char *dir, const struct ca **ca, struct e
 }
 
 static int
-make_list(struct bench_maker *m, const struct ca *ca, struct err *err)
+make_list(struct bench_maker *m, const struct ca *ca, struct bench_times *times, struct err *err)
 {
 	char dir[HOME_PATH_MAX], name[CRL_FILE_MAX];
 	struct crlgen_conf conf = {
@@ -204,28 +219,29 @@ make_list(struct bench_maker *m, const struct ca *ca, struct err *err)
 		.guard = m->guard,
 		.validity = m->home.crl_validity,
 	};
+	const struct crl_which which = { .ca = ca->id, .kind = CRL_COMPLETE };
 	struct store_crl crl;
 	int64_t start = clock_mono_us();
 
 	if (home_path(&m->home, HOME_CRL, dir, err) != 0 ||
-	    crlgen_make(&conf, ca, m->reader, ACTOR_SELF, &crl, err) != 0)
+	    crlgen_make(&conf, ca, &which, m->reader, ACTOR_SELF, &crl, err) != 0)
 		return -1;
+	times->make = (double)(clock_mono_us() - start) / 1e6;
 	crlgen_file(ca->name, crl.number, name);
-	printf("seconds %.2f\nentries %lld\noctets %lld\nfile %s/%s\n",
-	    (double)(clock_mono_us() - start) / 1e6, (long long)crl.entries, (long long)crl.size,
-	    dir, name);
+	printf("seconds %.2f\nentries %lld\noctets %lld\nfile %s/%s\n", times->make,
+	    (long long)crl.entries, (long long)crl.size, dir, name);
 	return fflush(stdout) == 0 ? 0 : err_sys(err, FAIL_UNAVAILABLE, "bench: standard output");
 }
 
 static int
-make(const char *dir)
+make(const char *dir, struct bench_times *times)
 {
 	struct bench_maker *m = mem_alloc(sizeof *m);
 	const struct ca *ca;
 	struct err err;
 	int status = EXIT_DONE;
 
-	if (make_open(m, dir, &ca, &err) != 0 || make_list(m, ca, &err) != 0) {
+	if (make_open(m, dir, &ca, &err) != 0 || make_list(m, ca, times, &err) != 0) {
 		fprintf(stderr, "bench_crl: %s\n", err.msg);
 		status = err_exit_status(err.code);
 	}
@@ -236,6 +252,100 @@ make(const char *dir)
 	store_close(m->reader);
 	store_close(m->writer);
 	free(m);
+	return status;
+}
+
+/* ---- the bound ---- */
+
+static int
+bound_row(void *ctx, const struct store_listed *listed, struct err *err)
+{
+	long *n = ctx;
+
+	*n += listed->serial.len > 0;
+	return 0;
+}
+
+static int
+bound_write(const char *path, const uint8_t *octets, size_t len, struct err *err)
+{
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), r = -1;
+	size_t at, piece;
+
+	if (fd < 0 || md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1)
+		goto out;
+	for (at = 0; at < len; at += piece) {
+		piece = len - at < BENCH_PIECE ? len - at : BENCH_PIECE;
+		if (EVP_DigestUpdate(md, octets + at, piece) != 1 ||
+		    write(fd, octets + at, piece) != (ssize_t)piece)
+			goto out;
+	}
+	r = fsync(fd);
+out:
+	if (r != 0)
+		err_sys(err, FAIL_UNAVAILABLE, "%s", path);
+	if (fd >= 0)
+		close(fd);
+	(void)unlink(path);
+	EVP_MD_CTX_free(md);
+	return r;
+}
+
+/* The newest list of the first CA that has one, out of its file. */
+static int
+bound_measure(
+    const struct home *home, struct store *reader, struct bench_times *times, struct err *err)
+{
+	char dir[HOME_PATH_MAX], path[2 * HOME_PATH_MAX], name[CRL_FILE_MAX];
+	struct store_crl crl;
+	const uint8_t *octets;
+	int64_t ca = 0, start;
+	long n = 0;
+	int fd, r;
+
+	if (home_path(home, HOME_CRL, dir, err) != 0 || fill_issuing(reader, &ca, err) != 0 ||
+	    store_crl_newest(reader, ca, &crl, err) != 0)
+		return -1;
+	crlgen_file("issuing", crl.number, name);
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	octets = fd < 0
+		     ? MAP_FAILED
+		     : mmap(NULL, (size_t)crl.size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (fd >= 0)
+		close(fd);
+	if (octets == MAP_FAILED)
+		return err_sys(err, FAIL_UNAVAILABLE, "%s", path);
+	start = clock_mono_us();
+	snprintf(path, sizeof(path), "%s/bound", dir);
+	r = store_listed_each(reader, ca, bound_row, &n, err);
+	if (r == 0)
+		r = bound_write(path, octets, (size_t)crl.size, err);
+	times->bound = (double)(clock_mono_us() - start) / 1e6;
+	printf("bound %.2f\n", times->bound);
+	if (r == 0 && n != crl.entries)
+		r = err_set(err, FAIL_INTERNAL, "bench: the scan finds %ld rows", n);
+	return fflush(stdout) == 0 ? r : -1;
+}
+
+static int
+bound(const char *dir, struct bench_times *times)
+{
+	struct home *home = mem_alloc(sizeof *home);
+	struct store *reader = NULL;
+	char path[HOME_PATH_MAX];
+	struct err err;
+	int status = EXIT_DONE;
+
+	if (home_load(dir, home, &err) != 0 || home_path(home, HOME_DB, path, &err) != 0 ||
+	    store_open(path, STORE_READ, &reader, &err) != 0 ||
+	    bound_measure(home, reader, times, &err) != 0) {
+		fprintf(stderr, "bench_crl: %s\n", err.msg);
+		status = err_exit_status(err.code);
+	}
+	store_close(reader);
+	free(home);
 	return status;
 }
 
@@ -257,31 +367,72 @@ bench_child(pid_t pid, long *rss)
 	return EXIT_INTERNAL;
 }
 
+static void
+bench_flush(void)
+{
+	fflush(stdout);
+	fflush(stderr);
+}
+
+/* One list and its bound. */
+static int
+bench_run(const char *dir, long n, struct bench_times *times)
+{
+	char what[64], memory[80];
+	long rss = 0, other;
+	int status;
+	pid_t pid;
+
+	bench_flush();
+	pid = fork();
+	if (pid == 0)
+		exit(make(dir, times));
+	status = bench_child(pid, &rss);
+	if (status != EXIT_DONE)
+		return status;
+	printf("rss %ld\n", rss);
+	bench_flush();
+	pid = fork();
+	if (pid == 0)
+		exit(bound(dir, times));
+	status = bench_child(pid, &other);
+	snprintf(what, sizeof what, "crl: %ld entries", n);
+	snprintf(memory, sizeof memory, "%s: memory", what);
+	bench_line(what, "s", times->make, times->bound, n >= 100000 ? "<= 1.5" : "");
+	bench_line(memory, "KiB", (double)rss, 0, "<= 65536");
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
-	char *end = NULL;
-	long n = argc == 3 ? strtol(argv[2], &end, 10) : 0, rss = 0;
-	pid_t pid;
+	struct bench_times *times;
+	const size_t size = sizeof *times;
+	long n, runs, rss;
 	int status;
+	pid_t pid;
 
-	if (argc != 3 || *end != '\0' || n < 1 || n > BENCH_ENTRIES_MAX || argv[1][0] != '/') {
-		fputs("usage: bench_crl DIR N\n"
+	if ((argc != 3 && argc != 4) || argv[1][0] != '/') {
+		fputs("usage: bench_crl DIR N [RUNS]\n"
 		      "DIR is a new folder by its full path, N how many entries\n",
 		    stderr);
 		return EXIT_USAGE_;
 	}
+	n = bench_number("bench_crl", argv[2], BENCH_ENTRIES_MAX);
+	runs = argc == 4 ? bench_number("bench_crl", argv[3], BENCH_RUNS_MAX) : 1;
+	/* -1 is what MAP_ANONYMOUS wants */
+	/* cppcheck-suppress invalidFunctionArg */
+	times = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (times == MAP_FAILED) {
+		perror("bench_crl");
+		return EXIT_UNAVAILABLE;
+	}
+	bench_flush();
 	pid = fork();
 	if (pid == 0)
-		return fill(argv[1], n);
+		exit(fill(argv[1], n));
 	status = bench_child(pid, &rss);
-	if (status != EXIT_DONE)
-		return status;
-	pid = fork();
-	if (pid == 0)
-		return make(argv[1]);
-	status = bench_child(pid, &rss);
-	if (status == EXIT_DONE)
-		printf("rss %ld\n", rss);
+	for (long i = 0; i < runs && status == EXIT_DONE; i++)
+		status = bench_run(argv[1], n, times);
 	return status;
 }

@@ -2,7 +2,7 @@
 # One CRL of N entries, judged: the memory of making it stays under LIMIT KiB, and the openssl
 # command verifies it and reads back every entry.
 #
-#   bench_crl.sh PROGRAM N LIMIT [FOLDER]     FOLDER: where the home is made and removed again
+#   bench_crl.sh PROGRAM N LIMIT [FOLDER [RUNS]]   FOLDER: where the home is made and removed again
 set -u
 program=$1 n=$2 limit=$3
 
@@ -16,11 +16,12 @@ work=$(mktemp -d "${4:-${TMPDIR:-/tmp}}/smki-crl.XXXXXX") || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-"$program" "$work/home" "$n" >"$work/out"
+"$program" "$work/home" "$n" "${5:-1}" >"$work/out"
 status=$?
 [ "$status" -eq 0 ] || exit "$status"
+# The last of its kind.
 value() {
-	awk -v k="$1" '$1 == k { print $2 }' "$work/out"
+	awk -v k="$1" '$1 == k { v = $2 } END { print v }' "$work/out"
 }
 file=$(value file) entries=$(value entries) rss=$(value rss)
 
@@ -30,7 +31,7 @@ awk '/BEGIN/ { text = "" } { text = text $0 "\n" } END { printf "%s", text }' \
 verdict=$(openssl crl -inform DER -in "$file" -noout -CAfile "$work/issuing.pem" 2>&1)
 read_back=$(openssl crl -inform DER -in "$file" -noout -text | grep -c 'Serial Number:')
 
-echo "crl: $n entries: $(value seconds) s, $((rss / 1024)) MiB resident at most," \
+echo "crl: $n entries: $(value seconds) s, bound $(value bound) s, $((rss / 1024)) MiB resident at most," \
     "$(value octets) octets; openssl: $verdict, $read_back entries"
 bad=0
 [ "$entries" -eq "$n" ] || {

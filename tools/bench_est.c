@@ -22,6 +22,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "bench_line.h"
 #include "bench_meter.h"
 #include "smki/clock.h"
 #include "smki/file.h"
@@ -374,6 +375,7 @@ est_run(struct est *est, const char *bare, const char *https)
 		ratio[i] = rate / most;
 		printf("  %3d   %14.0f  %12.0f  %5.2f\n", i + 1, most, rate, ratio[i]);
 		fflush(stdout);
+		bench_line("est: enrolments, a TLS handshake each", "1/s", rate, most, "");
 	}
 	qsort(ratio, EST_RUNS, sizeof ratio[0], est_compare);
 	printf("ratio: min %.2f  median %.2f  max %.2f of %d runs\n", ratio[0], ratio[EST_RUNS / 2],

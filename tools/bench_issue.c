@@ -14,20 +14,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bench_meter.h"
-#include "smki/admin.h"
+#include "bench_line.h"
+#include "bench_link.h"
 #include "smki/cert.h"
 #include "smki/clock.h"
 #include "smki/csr.h"
 #include "smki/eckey.h"
 #include "smki/file.h"
-#include "smki/hsm.h"
 #include "smki/mem.h"
 
 #define BENCH_REQUESTS_MAX 100000
 #define BENCH_RUNS_MAX 100
 #define BENCH_THREADS_MAX 64
-#define BENCH_WAIT_MS 60000
 
 struct bench {
 	struct home home;
@@ -121,38 +119,6 @@ bound(struct bench *bench, double *rate, struct err *err)
 
 /* ---- issuing ---- */
 
-static int
-issue_send(struct bench *bench, int fd, long i, struct buf *msg, struct err *err)
-{
-	struct issue_request request = { .csr = bench->meters[i].csr };
-
-	wire_start(msg, ADMIN_ISSUE, (uint32_t)i, 0);
-	admin_issue_put(msg, &request);
-	return wire_send(fd, msg, BENCH_WAIT_MS, err);
-}
-
-static int
-issue_receive(struct bench *bench, int fd, struct buf *msg, struct err *err)
-{
-	struct issue_result result = { 0 };
-	struct wire_head head;
-	struct wire_in in;
-
-	if (wire_recv(fd, msg, BENCH_WAIT_MS, err) != 0 ||
-	    wire_head_get(msg->data, msg->len, &head, &in, err) != 0)
-		return -1;
-	if (head.flags & WIRE_ERROR) {
-		wire_get_err(&in, err);
-		return -1;
-	}
-	if (head.id >= (uint32_t)bench->requests || bench->meters[head.id].cert.len != 0)
-		return err_set(err, FAIL_INTERNAL, "bench: an answer to no request");
-	if (admin_issued_get(&in, &result, err) != 0)
-		return -1;
-	bench->meters[head.id].cert = result.der;
-	return 0;
-}
-
 /* Every answer is a certificate of the CA for the key that asked. */
 static int
 issue_check(struct bench *bench, struct err *err)
@@ -172,32 +138,17 @@ issue_check(struct bench *bench, struct err *err)
 }
 
 static int
-issue_measure(struct bench *bench, double *rate, struct err *err)
+issue_measure(struct bench *bench, struct bench_issued *out, struct err *err)
 {
-	struct buf out = { 0 }, in = { 0 };
-	char path[HOME_PATH_MAX];
-	int64_t start;
-	long sent = 0;
-	int fd = -1, r = -1;
+	struct bench_link link;
+	int r = -1;
 
-	if (home_path(&bench->home, HOME_ADMIN_SOCK, path, err) != 0 ||
-	    wire_connect(path, &fd, err) != 0)
-		goto out;
-	start = clock_mono_us();
-	for (long done = 0; done < bench->requests; done++) {
-		for (; sent < bench->requests && sent - done < bench->window; sent++)
-			if (issue_send(bench, fd, sent, &out, err) != 0)
-				goto out;
-		if (issue_receive(bench, fd, &in, err) != 0)
-			goto out;
-	}
-	*rate = (double)bench->requests * 1e6 / (double)(clock_mono_us() - start);
-	r = issue_check(bench, err);
-out:
-	if (fd >= 0)
-		close(fd);
-	buf_free(&out);
-	buf_free(&in);
+	if (bench_link_open(bench->home.dir, &link, err) != 0)
+		return -1;
+	if (bench_link_issue(&link, bench->meters, (size_t)bench->requests, (size_t)bench->window,
+		out, err) == 0)
+		r = issue_check(bench, err);
+	bench_link_close(&link);
 	return r;
 }
 
@@ -214,7 +165,8 @@ bench_compare(const void *a, const void *b)
 static int
 bench_runs(struct bench *bench, struct err *err)
 {
-	double ratio[BENCH_RUNS_MAX] = { 0 }, most, rate;
+	double ratio[BENCH_RUNS_MAX] = { 0 }, most;
+	struct bench_issued issued;
 	int r = 0;
 
 	printf("issue: %ld requests a run, %ld under way, %ld cores, %ld sessions of the token\n",
@@ -223,9 +175,14 @@ bench_runs(struct bench *bench, struct err *err)
 	for (long i = 0; i < bench->runs && r == 0; i++) {
 		r = -1;
 		if (bench_meters_new((size_t)bench->requests, &bench->meters, err) == 0 &&
-		    bound(bench, &most, err) == 0 && issue_measure(bench, &rate, err) == 0) {
-			ratio[i] = rate / most;
-			printf("  %3ld  %10.0f  %10.0f  %5.2f\n", i + 1, most, rate, ratio[i]);
+		    bound(bench, &most, err) == 0 && issue_measure(bench, &issued, err) == 0) {
+			ratio[i] = issued.rate / most;
+			printf(
+			    "  %3ld  %10.0f  %10.0f  %5.2f\n", i + 1, most, issued.rate, ratio[i]);
+			bench_line(
+			    "issue: certificates, durable", "1/s", issued.rate, most, ">= 0.8");
+			bench_line("issue: longest time without an answer", "ms",
+			    (double)issued.longest_us / 1000, 0, "<= 500");
 			fflush(stdout);
 			r = 0;
 		}
@@ -269,17 +226,6 @@ bench_usage(void)
 	exit(EXIT_USAGE_);
 }
 
-static long
-bench_number(const char *text, long max)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (*end != '\0' || n < 1 || n > max)
-		bench_usage();
-	return n;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -301,11 +247,11 @@ main(int argc, char **argv)
 		bench->cores = BENCH_THREADS_MAX;
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c == 'n')
-			bench->requests = bench_number(optarg, BENCH_REQUESTS_MAX);
+			bench->requests = bench_number("bench_issue", optarg, BENCH_REQUESTS_MAX);
 		else if (c == 'w')
-			bench->window = bench_number(optarg, BENCH_REQUESTS_MAX);
+			bench->window = bench_number("bench_issue", optarg, BENCH_REQUESTS_MAX);
 		else if (c == 'r')
-			bench->runs = bench_number(optarg, BENCH_RUNS_MAX);
+			bench->runs = bench_number("bench_issue", optarg, BENCH_RUNS_MAX);
 		else
 			bench_usage();
 	}

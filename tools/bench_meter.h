@@ -12,6 +12,7 @@ struct bench_meter {
 	struct ec_pub pub;
 	struct buf csr;	 /* DER */
 	struct buf cert; /* what came back for it */
+	struct serial serial;
 };
 
 /* hwType of all of them. */

@@ -121,6 +121,12 @@ demo_curl() {
 	    -w '%{http_code}' "$@" "https://localhost:$https$demo_path"
 }
 
+# demo_secret EUI64 SECRET: options of curl that prove the meter by its secret, for -K, in a file
+# that nobody else reads, as an argument would be seen by all.
+demo_secret() {
+	(umask 077 && printf 'user = "%s:%s"\n' "$1" "$2" >"$dir/$1.curl")
+}
+
 # demo_est LABEL OPERATION NAME [CURL OPTION...]: send $dir/NAME.csr by EST; prints the status, and
 # with 200 leaves the certificate in $dir/NAME.pem.
 demo_est() {
@@ -141,18 +147,25 @@ demo_certs() {
 	    sed -n '/-----BEGIN/,/-----END/p'
 }
 
-# demo_statement EUI64 CSR SIGNER [COUNTRY]: the JSON of POST /bootstrap for $dir/CSR.csr, signed by
-# $dir/SIGNER.key, into $dir/bootstrap.json (docs/enrolment.md).
+# demo_statement EUI64 CSR SIGNER [COUNTRY [LATITUDE,LONGITUDE]]: the JSON of POST /bootstrap for
+# $dir/CSR.csr ('-': none, the service makes the key), signed by $dir/SIGNER.key, into
+# $dir/bootstrap.json (docs/enrolment.md). Numbers have six decimals. demo_time, where it is set, is
+# told in place of the time.
 demo_statement() {
-	demo_time=$(date -u +%Y-%m-%dT%H:%M:%SZ)
-	openssl req -in "$dir/$2.csr" -outform DER -out "$dir/request.der" || return 1
-	printf 'smki-bootstrap-v1\neui64=%s\nhw_type=%s\nmodel=%s\nfirmware=%s\ntime=%s\ncountry=%s\nposition=\ncsr_sha256=%s\n' \
-	    "$1" 1.3.6.1.4.1.32473.1.1 'demo meter' 1.0.0 "$demo_time" "${4:-}" \
-	    "$(openssl dgst -sha256 -r "$dir/request.der" | cut -c 1-64)" >"$dir/statement"
+	demo_now=${demo_time:-$(date -u +%Y-%m-%dT%H:%M:%SZ)} demo_sha256=
+	if [ "$2" != - ]; then
+		openssl req -in "$dir/$2.csr" -outform DER -out "$dir/request.der" || return 1
+		demo_sha256=$(openssl dgst -sha256 -r "$dir/request.der" | cut -c 1-64)
+	fi
+	printf '%s\neui64=%s\nhw_type=%s\nmodel=%s\nfirmware=%s\ntime=%s\ncountry=%s\nposition=%s\ncsr_sha256=%s\n' \
+	    smki-bootstrap-v1 "$1" 1.3.6.1.4.1.32473.1.1 'demo meter' 1.0.0 "$demo_now" "${4:-}" \
+	    "${5:-}" "$demo_sha256" >"$dir/statement"
 	openssl dgst -sha256 -sign "$dir/$3.key" -out "$dir/statement.sig" "$dir/statement" || return 1
-	printf '{"version":"smki-bootstrap-v1","eui64":"%s","hw_type":"%s","model":"%s","firmware":"%s","time":"%s",%s"csr":"%s","signature":"%s"}\n' \
-	    "$1" 1.3.6.1.4.1.32473.1.1 'demo meter' 1.0.0 "$demo_time" \
-	    "${4:+\"country\":\"$4\",}" "$(openssl base64 -A -in "$dir/request.der")" \
+	printf '{"version":"%s","eui64":"%s","hw_type":"%s","model":"%s","firmware":"%s","time":"%s",%s%s%s"signature":"%s"}\n' \
+	    smki-bootstrap-v1 "$1" 1.3.6.1.4.1.32473.1.1 'demo meter' 1.0.0 "$demo_now" \
+	    "${4:+\"country\":\"$4\",}" \
+	    "${5:+\"position\":{\"latitude\":${5%,*},\"longitude\":${5#*,}\},}" \
+	    "${demo_sha256:+\"csr\":\"$(openssl base64 -A -in "$dir/request.der")\",}" \
 	    "$(openssl base64 -A -in "$dir/statement.sig")" >"$dir/bootstrap.json"
 }
 
@@ -169,4 +182,18 @@ demo_token() {
 	shift
 	demo_curl /token --cert "$dir/$demo_name.pem" --key "$dir/$demo_name.key" \
 	    -d grant_type=client_credentials "$@"
+}
+
+# demo_member NAME FILE: a member of text of a flat JSON object.
+demo_member() {
+	sed -n 's/.*"'"$1"'":"\([^"]*\)".*/\1/p' "$2"
+}
+
+# demo_claims TOKEN: what a JSON Web Token holds (RFC 7519), not verified.
+demo_claims() {
+	demo_part=$(echo "$1" | cut -d . -f 2 | tr _- /+)
+	while [ $((${#demo_part} % 4)) -ne 0 ]; do
+		demo_part=$demo_part=
+	done
+	echo "$demo_part" | openssl base64 -d -A
 }

@@ -2,10 +2,11 @@
 # Needs: nothing but a Debian with apt-get. Does nothing when all is there already.
 
 packages_build='gcc libc6-dev meson ninja-build pkg-config libssl-dev libsqlite3-dev
-  libmicrohttpd-dev libgnutls28-dev libjansson-dev libp11-dev libp11-kit-dev softhsm2'
+  libmicrohttpd-dev libgnutls28-dev libjansson-dev libarchive-dev libp11-dev libp11-kit-dev softhsm2'
 packages_run='openssl curl ca-certificates'
 packages_test='libcunit1-dev gnutls-bin python3 python3-asn1crypto clang-format cppcheck sqlite3
-  faketime jq procps util-linux git mandoc'
+  faketime jq procps util-linux git mandoc strongswan-pki libstrongswan-standard-plugins
+  libstrongswan-extra-plugins mosquitto mosquitto-clients python3-yaml'
 
 packages_as_root() {
 	if [ "$(id -u)" -eq 0 ]; then

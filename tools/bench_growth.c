@@ -1,0 +1,391 @@
+/*
+ * Whether the size of the fleet costs anything: the same work at two homes in turn, one new and one
+ * full of certificates, both with their daemons up. And how soon a home's daemons answer.
+ *
+ *   bench_growth rates EMPTY EMPTY-CA.der EMPTY-ADDR:PORT FULL FULL-CA.der FULL-ADDR:PORT N RUNS
+ *   bench_growth start SMKI HOME CA.der
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench_ask.h"
+#include "bench_line.h"
+#include "bench_link.h"
+#include "smki/clock.h"
+#include "smki/mem.h"
+#include "smki/rng.h"
+
+#define GROWTH_N_MAX 100000
+#define GROWTH_WINDOW 64
+#define GROWTH_THREADS 4
+#define GROWTH_START_MS 60000
+
+extern char **environ;
+
+/* One of the two homes. */
+struct side {
+	const char *dir, *http;
+	struct bench_ca ca;
+	struct store *store;
+	int64_t ids; /* rows of certificates before this run */
+	struct serial *serials;
+	size_t n;
+	int64_t longest_us;
+};
+
+enum growth_op {
+	GROWTH_ISSUE,
+	GROWTH_OCSP,
+	GROWTH_SHOW,
+	GROWTH_REVOKE,
+	GROWTH_OPS,
+};
+
+static const char *const growth_names[GROWTH_OPS] = {
+	[GROWTH_ISSUE] = "growth: issue",
+	[GROWTH_OCSP] = "growth: OCSP, not cached",
+	[GROWTH_SHOW] = "growth: show",
+	[GROWTH_REVOKE] = "growth: revoke",
+};
+
+/* ---- what is done with one certificate ---- */
+
+struct hand {
+	struct side *side;
+	enum growth_op op;
+	size_t first;
+	struct bench_link link;
+	int fd;
+	struct buf request, in;
+	struct err err;
+	int failed;
+	pthread_t thread;
+};
+
+static int
+hand_ocsp(struct hand *h, const struct serial *serial, struct err *err)
+{
+	enum ocsp_status status;
+	struct span body;
+
+	buf_reset(&h->request);
+	bench_ask_post(&h->request, &h->side->ca, serial, NULL);
+	if (bench_ask(h->fd, &h->request, &h->in, &body, err) != 0 ||
+	    bench_ask_status(body, &status, err) != 0)
+		return -1;
+	if (status == OCSP_UNKNOWN)
+		return err_set(err, FAIL_INTERNAL, "bench: OCSP does not know a certificate");
+	return 0;
+}
+
+static int
+hand_show(struct hand *h, const struct serial *serial, struct err *err)
+{
+	const struct admin_find find = { .serial = *serial };
+	struct wire_in in;
+
+	wire_start(&h->link.msg, ADMIN_SHOW, 1, 0);
+	admin_find_put(&h->link.msg, &find);
+	if (bench_link_ask(&h->link, &in, err) != 0)
+		return -1;
+	return bench_link_drain(&h->link, err);
+}
+
+static void *
+hand_main(void *arg)
+{
+	struct hand *h = arg;
+	int r = 0;
+
+	for (size_t i = h->first; i < h->side->n && r == 0; i += GROWTH_THREADS) {
+		const struct serial *serial = &h->side->serials[i];
+
+		switch (h->op) {
+		case GROWTH_OCSP:
+			r = hand_ocsp(h, serial, &h->err);
+			break;
+		case GROWTH_SHOW:
+			r = hand_show(h, serial, &h->err);
+			break;
+		case GROWTH_REVOKE:
+			r = bench_link_change(&h->link, serial, ACTION_REVOKE, &h->err);
+			break;
+		case GROWTH_ISSUE:
+		case GROWTH_OPS:
+			break;
+		}
+	}
+	h->failed = r != 0;
+	return NULL;
+}
+
+static int
+hands_run(struct side *side, enum growth_op op, double *rate, struct err *err)
+{
+	struct hand hands[GROWTH_THREADS];
+	int64_t start;
+	int n, r = 0;
+
+	memset(hands, 0, sizeof(hands));
+	for (n = 0; n < GROWTH_THREADS && r == 0; n++) {
+		hands[n] = (struct hand){ .side = side, .op = op, .first = (size_t)n, .fd = -1 };
+		r = bench_link_open(side->dir, &hands[n].link, err);
+		if (r == 0 && op == GROWTH_OCSP)
+			r = bench_ask_connect(side->http, &hands[n].fd, err);
+	}
+	start = clock_mono_us();
+	for (int i = 0; i < n && r == 0; i++)
+		require(pthread_create(&hands[i].thread, NULL, hand_main, &hands[i]) == 0);
+	for (int i = 0; i < n && r == 0; i++)
+		pthread_join(hands[i].thread, NULL);
+	*rate = (double)side->n * 1e6 / (double)(clock_mono_us() - start);
+	for (int i = 0; i < n; i++) {
+		if (hands[i].failed && r == 0) {
+			*err = hands[i].err;
+			r = -1;
+		}
+		bench_link_close(&hands[i].link);
+		if (hands[i].fd >= 0)
+			close(hands[i].fd);
+		buf_free(&hands[i].request);
+		buf_free(&hands[i].in);
+	}
+	return r;
+}
+
+/* ---- one run at one home ---- */
+
+/* Issue, and then take valid certificates of the home at random for the rest of the run: of the new
+ * one those just issued, since it has no others. */
+static int
+side_issue(struct side *side, double *rate, struct err *err)
+{
+	struct bench_meter *meters = NULL;
+	struct bench_link link = { .fd = -1 };
+	struct bench_issued issued;
+	struct store_cert cert;
+	int64_t id;
+	int r = -1;
+
+	if (bench_meters_new(side->n, &meters, err) != 0 ||
+	    bench_link_open(side->dir, &link, err) != 0 ||
+	    bench_link_issue(&link, meters, side->n, GROWTH_WINDOW, &issued, err) != 0)
+		goto out;
+	*rate = issued.rate;
+	if (issued.longest_us > side->longest_us)
+		side->longest_us = issued.longest_us;
+	for (size_t i = 0; i < side->n; i++) {
+		side->serials[i] = meters[i].serial;
+		if (side->ids < (int64_t)(side->n * 10))
+			continue;
+		do {
+			require(rng_draw((uint8_t *)&id, sizeof(id)) == 0);
+			if (store_cert_get(side->store,
+				1 + (int64_t)((uint64_t)id % (uint64_t)side->ids), &cert, err) != 0)
+				goto out;
+		} while (cert.state != CERT_VALID || cert.holder.kind != HOLDER_DEVICE);
+		side->serials[i] = cert.serial;
+	}
+	r = 0;
+out:
+	bench_meters_free(meters, side->n);
+	bench_link_close(&link);
+	return r;
+}
+
+static int
+side_run(struct side *side, double rate[GROWTH_OPS], struct err *err)
+{
+	if (side_issue(side, &rate[GROWTH_ISSUE], err) != 0)
+		return -1;
+	for (int op = GROWTH_ISSUE + 1; op < GROWTH_OPS; op++)
+		if (hands_run(side, (enum growth_op)op, &rate[op], err) != 0)
+			return -1;
+	return 0;
+}
+
+static int
+side_open(struct side *side, char **argv, size_t n, struct err *err)
+{
+	struct home home = { 0 };
+	char path[HOME_PATH_MAX];
+	struct store_tally tally;
+	struct store_ca cas[STORE_CAS_MAX];
+	size_t n_cas;
+
+	side->dir = argv[0];
+	side->http = argv[2];
+	side->n = n;
+	side->serials = mem_array(n, sizeof(*side->serials));
+	snprintf(home.dir, sizeof(home.dir), "%s", side->dir);
+	if (bench_ca_load(argv[1], &side->ca, err) != 0 ||
+	    home_path(&home, HOME_DB, path, err) != 0 ||
+	    store_open(path, STORE_READ, &side->store, err) != 0 ||
+	    store_ca_list(side->store, cas, &n_cas, err) != 0)
+		return -1;
+	for (size_t i = 0; i < n_cas; i++) {
+		if (store_tally(side->store, cas[i].id, &tally, err) != 0)
+			return -1;
+		side->ids += tally.valid + tally.hold + tally.revoked;
+	}
+	return 0;
+}
+
+static void
+side_close(struct side *side)
+{
+	store_close(side->store);
+	buf_free(&side->ca.der);
+	free(side->serials);
+}
+
+static int
+rates(struct side *empty, struct side *full, long runs, struct err *err)
+{
+	double at_empty[GROWTH_OPS], at_full[GROWTH_OPS];
+
+	printf("growth: %zu certificates a run; a second, at %lld and at %lld certificates\n"
+	       "  run             issue         OCSP miss              show            revoke\n",
+	    full->n, (long long)empty->ids, (long long)full->ids);
+	for (long i = 0; i < runs; i++) {
+		if (side_run(empty, at_empty, err) != 0 || side_run(full, at_full, err) != 0)
+			return -1;
+		printf("  %3ld", i + 1);
+		for (int op = 0; op < GROWTH_OPS; op++) {
+			printf("   %6.0f %7.0f", at_empty[op], at_full[op]);
+			bench_line(growth_names[op], "1/s", at_full[op], at_empty[op], ">= 0.9");
+		}
+		printf("\n");
+		fflush(stdout);
+	}
+	bench_line("growth: longest time without an answer to issue", "ms",
+	    (double)full->longest_us / 1000, 0, "<= 500");
+	return 0;
+}
+
+/* ---- start ---- */
+
+/* smkid answers and so does the responder. */
+static int
+start_answers(const char *dir, const struct bench_ca *ca)
+{
+	static const struct serial serial = { { 0x01 }, 1 };
+	char path[HOME_PATH_MAX + 32], http[128] = "";
+	struct bench_link link;
+	struct buf request = { 0 }, in = { 0 };
+	enum ocsp_status status;
+	struct wire_in payload;
+	struct span body;
+	int fd = -1, r = -1;
+	struct err err;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/" HOME_ADDRESSES, dir);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return -1;
+	if (fscanf(f, "http %127s", http) != 1)
+		http[0] = '\0';
+	fclose(f);
+	if (http[0] == '\0' || bench_link_open(dir, &link, &err) != 0)
+		return -1;
+	wire_start(&link.msg, ADMIN_HELLO, 1, 0);
+	bench_ask_post(&request, ca, &serial, NULL);
+	if (bench_link_ask(&link, &payload, &err) == 0 && bench_ask_connect(http, &fd, &err) == 0 &&
+	    bench_ask(fd, &request, &in, &body, &err) == 0 &&
+	    bench_ask_status(body, &status, &err) == 0)
+		r = 0;
+	if (fd >= 0)
+		close(fd);
+	bench_link_close(&link);
+	buf_free(&request);
+	buf_free(&in);
+	return r;
+}
+
+static int
+start(char *smki, char *dir, const char *ca_path, struct err *err)
+{
+	static const struct timespec moment = { .tv_nsec = 2000000 };
+	char *argv[] = { smki, mem_str("--home"), dir, mem_str("run"), NULL };
+	char path[HOME_PATH_MAX + 32];
+	struct bench_ca ca = { 0 };
+	int64_t begun, until;
+	int status = 0, r = -1;
+	pid_t pid;
+
+	if (bench_ca_load(ca_path, &ca, err) != 0)
+		goto out;
+	snprintf(path, sizeof(path), "%s/" HOME_ADDRESSES, dir);
+	if (unlink(path) != 0 && errno != ENOENT) {
+		err_sys(err, FAIL_UNAVAILABLE, "%s", path);
+		goto out;
+	}
+	begun = clock_mono_us();
+	until = begun + GROWTH_START_MS * 1000;
+	errno = posix_spawn(&pid, smki, NULL, NULL, argv, environ);
+	if (errno != 0) {
+		err_sys(err, FAIL_UNAVAILABLE, "%s", smki);
+		goto out;
+	}
+	while ((r = start_answers(dir, &ca)) != 0 && clock_mono_us() < until)
+		nanosleep(&moment, NULL);
+	if (r == 0) {
+		double ms = (double)(clock_mono_us() - begun) / 1000;
+
+		printf("start: first answers of both daemons after %.0f ms\n", ms);
+		bench_line("growth: start to first answers", "ms", ms, 0, "<= 1000");
+	} else {
+		err_set(err, FAIL_UNAVAILABLE, "bench: the daemons do not answer");
+	}
+	kill(pid, SIGTERM);
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		r = err_set(err, FAIL_UNAVAILABLE, "bench: the daemons did not end well");
+out:
+	free(argv[1]);
+	free(argv[3]);
+	buf_free(&ca.der);
+	return r;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char me[] = "bench_growth";
+	struct side empty = { 0 }, full = { 0 };
+	struct err err;
+	size_t n;
+	int r;
+
+	if (argc == 10 && strcmp(argv[1], "rates") == 0) {
+		n = (size_t)bench_number(me, argv[8], GROWTH_N_MAX);
+		r = side_open(&empty, argv + 2, n, &err);
+		if (r == 0)
+			r = side_open(&full, argv + 5, n, &err);
+		if (r == 0)
+			r = rates(&empty, &full, bench_number(me, argv[9], 100), &err);
+		side_close(&empty);
+		side_close(&full);
+	} else if (argc == 5 && strcmp(argv[1], "start") == 0) {
+		r = start(argv[2], argv[3], argv[4], &err);
+	} else {
+		fputs("usage: bench_growth rates EMPTY CA.der ADDR:PORT FULL CA.der ADDR:PORT N "
+		      "RUNS\n"
+		      "       bench_growth start SMKI HOME CA.der\n",
+		    stderr);
+		return EXIT_USAGE_;
+	}
+	if (r == 0)
+		return EXIT_DONE;
+	fprintf(stderr, "bench_growth: %s\n", err.msg);
+	return err_exit_status(err.code);
+}
