@@ -5,7 +5,7 @@ packages_build='gcc libc6-dev meson ninja-build pkg-config libssl-dev libsqlite3
   libmicrohttpd-dev libgnutls28-dev libjansson-dev libarchive-dev libp11-dev libp11-kit-dev softhsm2'
 packages_run='openssl curl ca-certificates'
 packages_test='libcunit1-dev gnutls-bin python3 python3-asn1crypto clang-format cppcheck sqlite3
-  faketime jq procps util-linux git mandoc strongswan-pki libstrongswan-standard-plugins
+  faketime jq xxd procps util-linux git mandoc strongswan-pki libstrongswan-standard-plugins
   libstrongswan-extra-plugins mosquitto mosquitto-clients python3-yaml'
 
 packages_as_root() {

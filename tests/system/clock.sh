@@ -44,6 +44,11 @@ stopped() {
 alarm() {
 	$smki status | sed -n 's/^alarm *//p' >"$work/alarm"
 }
+# What housekeeping could not do while in doubt stands until its next look.
+quiet() {
+	alarm
+	! grep -q clock "$work/alarm"
+}
 # event_times: of all events from the first, as numbers.
 event_times() {
 	sqlite3 "$home/db/smki.db" 'SELECT time FROM event ORDER BY id'
@@ -72,8 +77,7 @@ in_doubt() {
 # accepted: the doubt ends, for both daemons.
 accepted() {
 	ends 0 "clock accept" $smki clock accept
-	alarm
-	lacks "no alarm" clock "$work/alarm"
+	within 10 "no alarm" quiet
 	ends 0 "issue" $smki issue --out "$dir/next.pem" "$dir/next.csr"
 	within 60 "OCSP" answered next good
 	same "an event of it" clock-accept "$(sqlite3 "$home/db/smki.db" "SELECT action FROM event
