@@ -235,7 +235,7 @@ rules_device(struct store *store, const struct issue_ask *ask, const struct stor
 		if (!ask->replace) {
 			err_set(err, FAIL_CONFLICT,
 			    "device %s: has an unrevoked certificate of profile %s (%s); another "
-			    "key needs --replace",
+			    "key needs re-enrolment, or an operator's issue --replace",
 			    device, ask->profile, serial);
 			goto out;
 		}
