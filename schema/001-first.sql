@@ -39,8 +39,10 @@ CREATE TABLE event (
 	reason INTEGER,                 -- CRLReason of RFC 5280 5.3.1
 	invalid_since INTEGER,
 	detail TEXT NOT NULL DEFAULT '' CHECK (length(detail) < 256), -- free text
-	CHECK ((from_state IS NOT NULL) = (action IN ('hold', 'reactivate', 'revoke'))),
-	CHECK ((to_state IS NOT NULL) = (action IN ('issue', 'hold', 'reactivate', 'revoke'))),
+	CHECK ((from_state IS NOT NULL)
+	    = (action = 'hold' OR action = 'reactivate' OR action = 'revoke')),
+	CHECK ((to_state IS NOT NULL)
+	    = (action = 'issue' OR action = 'hold' OR action = 'reactivate' OR action = 'revoke')),
 	CHECK (to_state IS NULL OR (certificate IS NOT NULL AND ca IS NOT NULL))
 ) STRICT;
 CREATE INDEX event_certificate ON event(certificate) WHERE certificate IS NOT NULL;
@@ -88,7 +90,7 @@ CREATE TABLE certificate (
 	not_before INTEGER NOT NULL,
 	not_after INTEGER NOT NULL CHECK (not_after >= not_before),
 	replaces INTEGER REFERENCES certificate(id), -- the one it follows, when a rule asks for one
-	state INTEGER NOT NULL CHECK (state IN (0, 1, 2)), -- valid, hold, revoked
+	state INTEGER NOT NULL CHECK (state BETWEEN 0 AND 2), -- valid, hold, revoked
 	reason INTEGER,        -- NULL when valid, 6 on hold, CRLReason when revoked
 	changed INTEGER NOT NULL,       -- time of the event below
 	invalid_since INTEGER,          -- invalidityDate, revoked only

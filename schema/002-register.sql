@@ -39,7 +39,7 @@ CREATE TABLE device (
 	proofs INTEGER NOT NULL CHECK (proofs BETWEEN 0 AND 7),
 	end_to_end INTEGER NOT NULL CHECK (end_to_end IN (0, 1)), -- what smkid checks itself
 	approved INTEGER NOT NULL CHECK (approved IN (0, 1)),
-	state INTEGER NOT NULL DEFAULT 0 CHECK (state IN (0, 1, 2)), -- active, on hold, retired
+	state INTEGER NOT NULL DEFAULT 0 CHECK (state BETWEEN 0 AND 2), -- active, on hold, retired
 	secret BLOB CHECK (secret IS NULL OR length(secret) = 32),   -- HMAC of the one-time secret
 	secret_key BLOB CHECK (secret_key IS NULL OR length(secret_key) = 32), -- bound to this key
 	key BLOB CHECK (key IS NULL OR length(key) = 32), -- SHA-256 of a SubjectPublicKeyInfo
@@ -130,7 +130,8 @@ WHEN NEW.device IS NOT NULL OR NEW.action = 'rekey'
 	    WHERE d.id = NEW.device);
 	SELECT RAISE(ABORT, 'event: does not begin at the state its device has')
 	FROM device d WHERE d.id = NEW.device
-	  AND ((NEW.action IN ('device', 'device-approve', 'device-secret') AND d.state = 2)
+	  AND (((NEW.action = 'device' OR NEW.action = 'device-approve'
+	      OR NEW.action = 'device-secret') AND d.state = 2)
 	    OR (NEW.action = 'device-approve' AND d.approved = 1));
 END;
 

@@ -252,10 +252,30 @@ test_issued(void)
 	SCHEMA_CASES(issued_cases);
 }
 
+/* What a complete CRL shows of a row stands in the index: the table is not read. */
+static void
+test_listed_index(void)
+{
+	sqlite3 *db = schema_open(true);
+	sqlite3_stmt *stmt = NULL;
+
+	CHECK(sqlite3_prepare_v2(db,
+		  "EXPLAIN QUERY PLAN SELECT serial, reason, changed, invalid_since "
+		  "FROM certificate WHERE ca = 2 AND state <> 0 ORDER BY id",
+		  -1, &stmt, NULL) == SQLITE_OK);
+	CHECK(sqlite3_step(stmt) == SQLITE_ROW);
+	CHECK(strstr((const char *)sqlite3_column_text(stmt, 3),
+		  "USING COVERING INDEX certificate_listed") != NULL);
+	CHECK(sqlite3_step(stmt) == SQLITE_DONE);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+}
+
 static const struct test_case cases_[] = {
 	{ "state x action x event", test_matrix },
 	{ "transitions", test_transition_table },
 	{ "issued rows stay", test_issued },
+	{ "index of lists", test_listed_index },
 };
 
 TEST_MAIN("schema", cases_)
