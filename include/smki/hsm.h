@@ -63,6 +63,13 @@ int hsm_key_generate(struct hsm *hsm, const char *label, enum ec_curve curve, st
  * the PIN is refused or latched. Matches struct signer's sign with ctx = the key.
  */
 int hsm_sign(void *key, const uint8_t *digest, size_t len, uint8_t *rs, struct err *err) MUST_USE;
+/*
+ * The same in two parts, so that the asker may prepare or begin others meanwhile; timeout_ms counts
+ * from the first. Each that is begun is ended, soon: an overdue call is noticed by those who end. Match struct signer's begin and end.
+ */
+int hsm_sign_begin(
+    void *key, const uint8_t *digest, size_t len, void **pending, struct err *err) MUST_USE;
+int hsm_sign_end(void *pending, uint8_t *rs, struct err *err) MUST_USE;
 
 /* 1 when more than HSM_ABANDONED_MAX threads never came back: the process should end (75). */
 int hsm_is_lost(struct hsm *hsm);

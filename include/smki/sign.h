@@ -17,6 +17,10 @@ struct signer {
 	struct ec_pub pub;
 	int (*sign)(void *ctx, const uint8_t *digest, size_t len, uint8_t *rs, struct err *err);
 	void *ctx;
+	/* The same in two parts, for whoever has other work meanwhile; NULL = not offered. What is
+	 * begun is ended. */
+	int (*begin)(void *ctx, const uint8_t *digest, size_t len, void **pending, struct err *err);
+	int (*end)(void *pending, uint8_t *rs, struct err *err);
 };
 
 /*
@@ -26,12 +30,29 @@ struct signer {
  */
 int sign_raw(const struct signer *signer, const uint8_t *digest, size_t len, uint8_t out[EC_RS_MAX],
     struct err *err) MUST_USE;
+/* sign_raw in two parts: sign_begin hands the digest to the signer, or keeps it when that has no
+ * parts. Each begun needs its end, which frees what is pending also on failure. */
+struct sign_pending {
+	const struct signer *signer; /* borrowed until the end */
+	void *pending;		     /* the signer's own */
+	uint8_t digest[SHA384_LEN];
+	size_t len;
+};
+int sign_begin(const struct signer *signer, const uint8_t *digest, size_t len,
+    struct sign_pending *out, struct err *err) MUST_USE;
+int sign_end(struct sign_pending *pending, uint8_t out[EC_RS_MAX], struct err *err) MUST_USE;
+
 /* As sign_raw, the result appended to sig as an ECDSA-Sig-Value. */
 int sign_digest(const struct signer *signer, const uint8_t *digest, size_t len, struct buf *sig,
     struct err *err) MUST_USE;
 
 /* Hash tbs with the hash of the signer's curve, sign, verify, append the whole object to out. */
 int sign_wrap(const struct signer *signer, const uint8_t *tbs, size_t len, struct buf *out,
+    struct err *err) MUST_USE;
+/* sign_wrap in two parts, as sign_begin and sign_end; both with the same tbs. */
+int sign_wrap_begin(const struct signer *signer, const uint8_t *tbs, size_t len,
+    struct sign_pending *out, struct err *err) MUST_USE;
+int sign_wrap_end(struct sign_pending *pending, const uint8_t *tbs, size_t len, struct buf *out,
     struct err *err) MUST_USE;
 
 #endif

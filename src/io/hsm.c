@@ -222,13 +222,29 @@ hsm_key_pub(const struct hsm_key *key)
 	return &key->pub;
 }
 
+/* To the asker a key that is gone is a token that cannot at the moment. */
+static int
+hsm_sign_failed(const struct err *why, struct err *err)
+{
+	return err_set(
+	    err, why->code == FAIL_DENIED ? FAIL_DENIED : FAIL_UNAVAILABLE, "%s", why->msg);
+}
+
+/* A signature under way: the pool's and what it is for. */
+struct hsm_pending {
+	struct hsm_pool *pool;
+	struct hsm_work *work;
+	size_t len; /* of the digest */
+};
+
 int
-hsm_sign(void *ctx, const uint8_t *digest, size_t len, uint8_t *rs, struct err *err)
+hsm_sign_begin(void *ctx, const uint8_t *digest, size_t len, void **out, struct err *err)
 {
 	const struct hsm_key *key = ctx;
 	struct hsm_job job = {
 		.kind = JOB_SIGN, .index = key->index, .pub = key->pub, .known = true
 	};
+	struct hsm_pending pending = { .pool = key->hsm->pool, .len = len };
 	struct err why;
 
 	if (len != key->pub.len / 2)
@@ -236,12 +252,34 @@ hsm_sign(void *ctx, const uint8_t *digest, size_t len, uint8_t *rs, struct err *
 		    key->hsm->conf.token, key->label, len);
 	memcpy(job.label, key->label, sizeof(job.label));
 	memcpy(job.digest, digest, len);
-	if (hsm_pool_run(key->hsm->pool, &job, key->hsm->conf.timeout_ms, &why) != 0)
-		/* To the asker a key that is gone is a token that cannot at the moment. */
-		return err_set(
-		    err, why.code == FAIL_DENIED ? FAIL_DENIED : FAIL_UNAVAILABLE, "%s", why.msg);
-	memcpy(rs, job.rs, 2 * len);
+	if (hsm_pool_begin(pending.pool, &job, key->hsm->conf.timeout_ms, &pending.work, &why) != 0)
+		return hsm_sign_failed(&why, err);
+	*out = mem_copy(&pending, sizeof(pending));
 	return 0;
+}
+
+int
+hsm_sign_end(void *ctx, uint8_t *rs, struct err *err)
+{
+	struct hsm_pending pending = *(struct hsm_pending *)ctx;
+	struct hsm_job job;
+	struct err why;
+
+	free(ctx);
+	if (hsm_pool_end(pending.pool, pending.work, &job, &why) != 0)
+		return hsm_sign_failed(&why, err);
+	memcpy(rs, job.rs, 2 * pending.len);
+	return 0;
+}
+
+int
+hsm_sign(void *ctx, const uint8_t *digest, size_t len, uint8_t *rs, struct err *err)
+{
+	void *pending;
+
+	if (hsm_sign_begin(ctx, digest, len, &pending, err) != 0)
+		return -1;
+	return hsm_sign_end(pending, rs, err);
 }
 
 int

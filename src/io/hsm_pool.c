@@ -297,9 +297,10 @@ hsm_pool_overdue(struct hsm_pool *pool, struct hsm_work *work, int64_t now, stru
 }
 
 int
-hsm_pool_run(struct hsm_pool *pool, struct hsm_job *job, long limit_ms, struct err *err)
+hsm_pool_begin(struct hsm_pool *pool, const struct hsm_job *job, long limit_ms,
+    struct hsm_work **out, struct err *err)
 {
-	struct hsm_work *work = NULL;
+	struct hsm_work *work;
 	int64_t now;
 	int r = -1;
 
@@ -307,15 +308,29 @@ hsm_pool_run(struct hsm_pool *pool, struct hsm_job *job, long limit_ms, struct e
 	now = clock_mono_ms();
 	hsm_pool_reap(pool, now);
 	hsm_pool_fill(pool);
-	if (hsm_pool_refuses(pool, now, err))
-		goto out;
-	work = mem_alloc(sizeof(*work));
-	work->job = *job;
-	work->limit_ms = limit_ms;
-	work->deadline = now + limit_ms;
-	work->ended = &pool->bell[pool->next_bell++ % HSM_POOL_BELLS];
-	hsm_pool_push(pool, work, false);
-	hsm_pool_ring(pool, NULL);
+	if (!hsm_pool_refuses(pool, now, err)) {
+		work = mem_alloc(sizeof(*work));
+		work->job = *job;
+		work->limit_ms = limit_ms;
+		work->deadline = now + limit_ms;
+		work->ended = &pool->bell[pool->next_bell++ % HSM_POOL_BELLS];
+		hsm_pool_push(pool, work, false);
+		hsm_pool_ring(pool, NULL);
+		*out = work;
+		r = 0;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return r;
+}
+
+int
+hsm_pool_end(struct hsm_pool *pool, struct hsm_work *work, struct hsm_job *job, struct err *err)
+{
+	int64_t now;
+	int r = -1;
+
+	pthread_mutex_lock(&pool->lock);
+	now = clock_mono_ms();
 	while (work->state != WORK_ENDED && now < work->deadline) {
 		hsm_pool_wait(pool, work->ended, hsm_pool_next_overdue(pool, now, work->deadline));
 		now = clock_mono_ms();
@@ -334,6 +349,16 @@ hsm_pool_run(struct hsm_pool *pool, struct hsm_job *job, long limit_ms, struct e
 out:
 	pthread_mutex_unlock(&pool->lock);
 	return r;
+}
+
+int
+hsm_pool_run(struct hsm_pool *pool, struct hsm_job *job, long limit_ms, struct err *err)
+{
+	struct hsm_work *work;
+
+	if (hsm_pool_begin(pool, job, limit_ms, &work, err) != 0)
+		return -1;
+	return hsm_pool_end(pool, work, job, err);
 }
 
 int

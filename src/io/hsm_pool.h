@@ -37,7 +37,7 @@ struct hsm_pool_owner {
 int hsm_pool_open(struct hsm_module *module, unsigned n, long bring_up_ms,
     const struct hsm_pool_owner *owner, struct hsm_pool **out, struct err *err) MUST_USE;
 /*
- * Nobody may be in hsm_pool_run any more. Ends the threads and waits for them, but not longer
+ * Nobody may be in hsm_pool_run any more, or have begun what is not ended. Ends the threads and waits for them, but not longer
  * than a call may take; ends with the owner's done unless a thread is left behind. The pool is gone.
  */
 void hsm_pool_close(struct hsm_pool *pool);
@@ -49,6 +49,15 @@ void hsm_pool_close(struct hsm_pool *pool);
  */
 int hsm_pool_run(
     struct hsm_pool *pool, struct hsm_job *job, long limit_ms, struct err *err) MUST_USE;
+/*
+ * The same in two parts, so that an asker may do something else meanwhile, or begin more: limit_ms
+ * counts from the first. The asker ends what it began, soon: what is overdue is noticed there.
+ */
+struct hsm_work;
+int hsm_pool_begin(struct hsm_pool *pool, const struct hsm_job *job, long limit_ms,
+    struct hsm_work **out, struct err *err) MUST_USE;
+int hsm_pool_end(
+    struct hsm_pool *pool, struct hsm_work *work, struct hsm_job *job, struct err *err) MUST_USE;
 
 int hsm_pool_is_lost(struct hsm_pool *pool);
 int hsm_pool_is_ready(struct hsm_pool *pool);

@@ -66,6 +66,81 @@ test_sign_raw(void)
 	}
 }
 
+/* A signer in parts: what it was handed, until the end. */
+struct parts {
+	struct softsign *soft;
+	uint8_t digest[SHA384_LEN];
+	size_t len;
+	unsigned begun, ended;
+};
+
+static int
+parts_begin(void *ctx, const uint8_t *digest, size_t len, void **pending, struct err *err)
+{
+	struct parts *parts = ctx;
+
+	if (parts->soft->refuse)
+		return err_set(err, FAIL_UNAVAILABLE, "token: away");
+	memcpy(parts->digest, digest, len);
+	parts->len = len;
+	parts->begun++;
+	*pending = parts;
+	return 0;
+}
+
+static int
+parts_end(void *pending, uint8_t *rs, struct err *err)
+{
+	struct parts *parts = pending;
+
+	parts->ended++;
+	return softsign_sign(parts->soft, parts->digest, parts->len, rs, err);
+}
+
+static void
+test_sign_parts(void)
+{
+	for (int offered = 0; offered < 2; offered++) {
+		struct softsign *soft = softsign_new(EC_P384);
+		struct parts parts = { .soft = soft };
+		struct signer signer = *softsign_signer(soft);
+		uint8_t digest[SHA384_LEN], rs[EC_RS_MAX], kept[EC_RS_MAX];
+		size_t len = ec_digest(EC_P384, "text", 4, digest);
+		struct sign_pending pending;
+		struct buf sig = { 0 };
+		struct err err = { 0 };
+
+		if (offered) {
+			signer.ctx = &parts;
+			signer.begin = parts_begin;
+			signer.end = parts_end;
+		}
+		CHECK(sign_begin(&signer, digest, len, &pending, &err) == 0);
+		CHECK(soft->calls == 0);
+		CHECK(sign_end(&pending, rs, &err) == 0);
+		ec_sig_put(&sig, EC_P384, rs);
+		CHECK(ec_verify(&signer.pub, digest, len, buf_span(&sig), &err) == 0);
+		/* Verified here, too. */
+		memcpy(kept, rs, sizeof(kept));
+		CHECK(sign_begin(&signer, digest, len, &pending, &err) == 0);
+		soft->corrupt = true;
+		CHECK(sign_end(&pending, rs, &err) == -1);
+		CHECK_STR(err.msg, "token: signature does not verify");
+		CHECK_MEM(rs, sizeof(rs), kept, sizeof(kept));
+		soft->refuse = true;
+		if (offered) {
+			CHECK(sign_begin(&signer, digest, len, &pending, &err) == -1);
+		} else {
+			CHECK(sign_begin(&signer, digest, len, &pending, &err) == 0);
+			CHECK(sign_end(&pending, rs, &err) == -1);
+		}
+		CHECK(err.code == FAIL_UNAVAILABLE);
+		CHECK(parts.begun == (offered ? 2 : 0) && parts.ended == parts.begun);
+		buf_free(&sig);
+		softsign_free(soft);
+	}
+}
+
 static void
 test_sign_wrap(void)
 {
@@ -147,6 +222,7 @@ test_sign_refuses(void)
 static const struct test_case cases[] = {
 	{ "digest: libcrypto agrees", test_sign_digest },
 	{ "r||s: verified first", test_sign_raw },
+	{ "in two parts", test_sign_parts },
 	{ "wrap: three elements, any length", test_sign_wrap },
 	{ "nothing comes out of a bad signer", test_sign_refuses },
 };
