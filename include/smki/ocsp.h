@@ -71,12 +71,20 @@ struct ocsp_params {
 };
 
 /*
- * Sign a successful response by byKey (SHA-1 of signer->pub), append OCSPResponse to out. 1 to
- * OCSP_IDS_MAX answers. Errors of the signer; FAIL_INTERNAL when next_update is not after
- * produced_at (the responder certificate ends): nothing is signed then.
+ * A successful response by byKey (SHA-1 of signer->pub), of 1 to OCSP_IDS_MAX answers, in two
+ * parts, since a signer may sign meanwhile (sign_begin). signer and the responder's certificate are
+ * borrowed until the end, which each begun one needs, which appends the OCSPResponse to out, and
+ * which frees what is pending also on failure. Errors of the signer; FAIL_INTERNAL when next_update
+ * is not after produced_at (the responder certificate ends): nothing is signed then.
  */
-int ocsp_response_build(const struct ocsp_params *params, const struct signer *signer,
-    struct buf *out, struct err *err) MUST_USE;
+struct ocsp_pending {
+	struct buf tbs;
+	struct span cert;
+	struct sign_pending sign;
+};
+int ocsp_response_begin(const struct ocsp_params *params, const struct signer *signer,
+    struct ocsp_pending *out, struct err *err) MUST_USE;
+int ocsp_response_end(struct ocsp_pending *pending, struct buf *out, struct err *err) MUST_USE;
 
 /* The unsigned 5 octets of an error: status from err_ocsp_status() or 5 (sigRequired). */
 void ocsp_error_put(struct buf *out, int status);

@@ -8,6 +8,8 @@
 #ifndef SMKI_OCSPCACHE_H
 #define SMKI_OCSPCACHE_H
 
+#include <stdatomic.h>
+
 #include "smki/ocsp.h"
 #include "smki/statuspage.h"
 #include "smki/store.h"
@@ -15,11 +17,14 @@
 /* Longest CertID and response that are kept. */
 #define OCSPCACHE_ID_MAX 128
 #define OCSPCACHE_RESPONSE_MAX 1536
+/* Octets that the ready form of one entry is taken to need. */
+#define OCSPCACHE_READY_OCTETS 1024
 
 struct ocspcache;
 
-/* octets: memory for entries, at most, but for a few of each shard. */
+/* octets: memory for entries and their ready forms, at most, but for a few of each shard. */
 struct ocspcache *ocspcache_new(size_t octets);
+/* Nobody holds an entry any more. */
 void ocspcache_free(struct ocspcache *cache);
 /* Forget all: another database, another responder. */
 void ocspcache_flush(struct ocspcache *cache);
@@ -32,13 +37,36 @@ struct ocspcache_entry {
 	uint8_t response[OCSPCACHE_RESPONSE_MAX]; /* last: kept as far as it goes */
 };
 
+/* An entry as the cache keeps it: shared, and never changed once it can be found. */
+struct ocspcache_kept {
+	atomic_uint users;     /* the cache, until it drops it, and each who was handed it */
+	atomic_uint refs;      /* all users together, and each ocspcache_ref */
+	_Atomic(void *) ready; /* what one of the users made of it, to send it again; NULL = none */
+	_Atomic(void (*)(void *ready)) end;
+	struct serial serial;
+	size_t id_len;
+	uint8_t id[OCSPCACHE_ID_MAX];
+	struct ocspcache_entry entry; /* last */
+};
+
 /*
  * The entry of a CertID as received, when it may be sent at now under mark (what the page says at
- * this moment). *refresh: it is past half of its life and nobody makes a new one yet; whoever is
- * told so should. false: none, or the cache has not followed to mark.
+ * this moment). It is the caller's to use until ocspcache_drop. *refresh: it is past half of its
+ * life and nobody makes a new one yet; whoever is told so should. NULL: none, or the cache has not
+ * followed to mark.
  */
-bool ocspcache_get(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,
-    time_t now, struct ocspcache_entry *out, bool *refresh);
+struct ocspcache_kept *ocspcache_get(struct ocspcache *cache, const struct statusmark *mark,
+    const struct ocsp_id *id, time_t now, bool *refresh);
+/* Any thread, also after the cache let go of it. */
+void ocspcache_drop(struct ocspcache_kept *kept);
+/*
+ * Give an entry that the caller uses its ready form: false when it has one already; this one stays
+ * the caller's then. end is called with it when the last user drops the entry. What it needs of
+ * the entry's octets stays there as long as a reference is held, which may outlast all users.
+ */
+bool ocspcache_ready(struct ocspcache_kept *kept, void *ready, void (*end)(void *ready)) MUST_USE;
+void ocspcache_ref(struct ocspcache_kept *kept);
+void ocspcache_unref(struct ocspcache_kept *kept);
 /*
  * Drop what changed up to now's mark: reads the changed serials from store. mark was taken from
  * the page before; nothing to do when the cache is there already. FAIL_UNAVAILABLE as the store's;

@@ -49,5 +49,15 @@ struct respond_meta {
  */
 void respond(struct responder *responder, struct store *store, const uint8_t *request, size_t len,
     struct buf *out, struct respond_meta *meta, struct err *err);
+/*
+ * The same in two parts: the first decides and hands over to the token, the second waits for the
+ * signature. In between the thread may begin others. Each begun one is ended, by the same thread;
+ * request is not read after the first, and responder stays until the end.
+ */
+struct respond_job;
+struct respond_job *respond_begin(
+    struct responder *responder, struct store *store, const uint8_t *request, size_t len);
+void respond_end(
+    struct respond_job *job, struct buf *out, struct respond_meta *meta, struct err *err);
 
 #endif

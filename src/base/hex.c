@@ -61,42 +61,59 @@ hex_decode(const char *text, uint8_t *out, size_t cap, size_t *out_len)
 	return 0;
 }
 
-static int
-base64_digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
-}
+/* By character: a digit's value, -1 for none, -2 for white space. */
+static const int8_t base64_values[128] = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -2, -2, -1, -1, -2,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -2, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, 62, -1, -1, -1, 63, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, -1, -1,
+	-1, -1, -1, -1, -1, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19,
+	20, 21, 22, 23, 24, 25, -1, -1, -1, -1, -1, -1, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36,
+	37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, -1, -1, -1, -1, -1 };
 
 static int
-base64_space(char c)
+base64_value(char c)
 {
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+	return (unsigned char)c < sizeof(base64_values) ? base64_values[(unsigned char)c] : -1;
+}
+
+/* Whole groups of digits, as far as there is nothing else: characters passed, and how many digits
+ * they were. out has room. */
+static size_t
+base64_run(const char *text, size_t len, size_t max, struct buf *out, size_t *digits)
+{
+	uint8_t *to = out->data + out->len;
+	size_t i;
+
+	for (i = 0; len - i >= 4 && max - i / 4 * 3 >= 3; i += 4) {
+		int a = base64_value(text[i]), b = base64_value(text[i + 1]),
+		    c = base64_value(text[i + 2]), d = base64_value(text[i + 3]);
+
+		if ((a | b | c | d) < 0)
+			break;
+		*to++ = (uint8_t)(a << 2 | b >> 4);
+		*to++ = (uint8_t)(b << 4 | c >> 2);
+		*to++ = (uint8_t)(c << 6 | d);
+	}
+	out->len += i / 4 * 3;
+	*digits = i;
+	return i;
 }
 
 int
 base64_decode(const char *text, size_t len, size_t max, int pad_optional, struct buf *out)
 {
-	size_t before = out->len, digits = 0, pads = 0;
+	size_t before = out->len, digits = 0, pads = 0, most = len / 4 * 3 + 3;
 	uint32_t bits = 0;
 
-	for (size_t i = 0; i < len; i++) {
-		int d;
+	buf_reserve(out, most < max ? most : max);
+	for (size_t i = base64_run(text, len, max, out, &digits); i < len; i++) {
+		int d = base64_value(text[i]);
 
-		if (base64_space(text[i]))
+		if (d == -2)
 			continue;
 		if (text[i] == '=') {
 			pads++;
 			continue;
 		}
-		d = base64_digit(text[i]);
 		if (d < 0 || pads > 0)
 			goto refuse;
 		bits = bits << 6 | (uint32_t)d;
@@ -105,7 +122,7 @@ base64_decode(const char *text, size_t len, size_t max, int pad_optional, struct
 			continue;
 		if (out->len - before == max)
 			goto refuse;
-		buf_add_u8(out, (uint8_t)(bits >> (6 - 2 * ((digits - 1) % 4))));
+		out->data[out->len++] = (uint8_t)(bits >> (6 - 2 * ((digits - 1) % 4)));
 	}
 	switch (digits % 4) {
 	case 0:

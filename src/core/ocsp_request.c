@@ -66,6 +66,7 @@ ocsp_id_get(struct der *request, struct ocsp_id *out, struct err *err)
 	out->key_hash = der_span(&key_hash);
 	if (der_get_integer(&d, OCSP_REQUEST_MAX, &serial) == -1 || !der_end(&d))
 		return ocsp_refuse(err, "6960 4.1.1", "serialNumber is not one DER INTEGER");
+	out->serial.len = 0;
 	/* RFC 5280 4.1.2.2: positive, at most 20 octets; anything else was never issued. */
 	out->serial_ok = serial.len <= SERIAL_MAX && (serial.p[0] & 0x80) == 0 &&
 			 !(serial.len == 1 && serial.p[0] == 0);
@@ -243,8 +244,11 @@ int
 ocsp_request_parse(const uint8_t *der, size_t len, struct ocsp_request *out, struct err *err)
 {
 	struct der d = der_from(der, len), whole, tbs;
-	struct ocsp_request request = { .n = 0 };
+	struct ocsp_request request;
 
+	/* Places of the list are set as they come: most requests have one. */
+	request.n = 0;
+	request.nonce = (struct span){ 0 };
 	if (len > OCSP_REQUEST_MAX)
 		return err_set(
 		    err, FAIL_INVALID, "ocsp: request has over %d octets", OCSP_REQUEST_MAX);
@@ -260,6 +264,8 @@ ocsp_request_parse(const uint8_t *der, size_t len, struct ocsp_request *out, str
 		return -1;
 	if (!der_end(&whole))
 		return ocsp_refuse(err, "6960 4.1.1", "OCSPRequest has trailing bytes");
-	*out = request;
+	out->n = request.n;
+	out->nonce = request.nonce;
+	memcpy(out->id, request.id, request.n * sizeof(request.id[0]));
 	return 0;
 }

@@ -139,29 +139,41 @@ ocsp_wrap_put(struct buf *out, enum ec_curve curve, const struct buf *tbs, const
 }
 
 int
-ocsp_response_build(
-    const struct ocsp_params *params, const struct signer *signer, struct buf *out, struct err *err)
+ocsp_response_begin(const struct ocsp_params *params, const struct signer *signer,
+    struct ocsp_pending *out, struct err *err)
 {
-	struct buf tbs = { 0 }, sig = { 0 };
+	struct ocsp_pending pending = { .cert = params->responder_cert };
 	uint8_t digest[SHA384_LEN];
-	size_t digest_len;
-	int r = -1;
+	size_t len;
 
 	require(params->n > 0 && params->n <= OCSP_IDS_MAX);
 	/* A responder certificate that has ended would lead here: nothing is signed then. */
-	if (params->next_update <= params->produced_at) {
-		err_set(
+	if (params->next_update <= params->produced_at)
+		return err_set(
 		    err, FAIL_INTERNAL, "ocsp: RFC 9919 3.2.4: nextUpdate is not after thisUpdate");
-		goto out;
+	ocsp_data_put(&pending.tbs, params, &signer->pub);
+	len = ec_digest(signer->pub.curve, pending.tbs.data, pending.tbs.len, digest);
+	if (sign_begin(signer, digest, len, &pending.sign, err) != 0) {
+		buf_free(&pending.tbs);
+		return -1;
 	}
-	ocsp_data_put(&tbs, params, &signer->pub);
-	digest_len = ec_digest(signer->pub.curve, tbs.data, tbs.len, digest);
-	if (sign_digest(signer, digest, digest_len, &sig, err) == -1)
-		goto out;
-	ocsp_wrap_put(out, signer->pub.curve, &tbs, &sig, params->responder_cert);
-	r = 0;
-out:
-	buf_free(&tbs);
+	*out = pending;
+	return 0;
+}
+
+int
+ocsp_response_end(struct ocsp_pending *pending, struct buf *out, struct err *err)
+{
+	enum ec_curve curve = pending->sign.signer->pub.curve;
+	uint8_t rs[EC_RS_MAX];
+	struct buf sig = { 0 };
+	int r = sign_end(&pending->sign, rs, err);
+
+	if (r == 0) {
+		ec_sig_put(&sig, curve, rs);
+		ocsp_wrap_put(out, curve, &pending->tbs, &sig, pending->cert);
+	}
+	buf_free(&pending->tbs);
 	buf_free(&sig);
 	return r;
 }

@@ -1,6 +1,7 @@
 /*
  * Bookkeeping of connections and their deadlines. Knows no HTTP library and reads no clock.
  */
+#include <stdbool.h>
 #include <sys/socket.h>
 
 #include "conns.h"
@@ -33,6 +34,7 @@ conns_add(
     struct conns *conns, struct conn *conn, int fd, enum conn_turn turn, int64_t now, int64_t ms)
 {
 	*conn = (struct conn){ .fd = fd };
+	pthread_mutex_init(&conn->lock, NULL);
 	conn_set(conn, turn, now, ms);
 	pthread_mutex_lock(&conns->lock);
 	conn->next = conns->first;
@@ -53,14 +55,34 @@ conns_remove(struct conns *conns, struct conn *conn)
 	if (conn->next != NULL)
 		conn->next->prev = conn->prev;
 	pthread_mutex_unlock(&conns->lock);
+	pthread_mutex_destroy(&conn->lock);
 }
 
 void
-conns_turn(struct conns *conns, struct conn *conn, enum conn_turn turn, int64_t now, int64_t ms)
+conns_turn(struct conn *conn, enum conn_turn turn, int64_t now, int64_t ms)
 {
-	pthread_mutex_lock(&conns->lock);
+	pthread_mutex_lock(&conn->lock);
 	conn_set(conn, turn, now, ms);
-	pthread_mutex_unlock(&conns->lock);
+	pthread_mutex_unlock(&conn->lock);
+}
+
+/* Whether it was past its time, and is shut down now. */
+static bool
+conn_cut(struct conn *conn, const int64_t limit_ms[TURNS], int64_t now)
+{
+	int64_t limit;
+	bool cut;
+
+	pthread_mutex_lock(&conn->lock);
+	limit = limit_ms[conn->turn];
+	cut = conn->deadline_ms != 0 &&
+	      (now >= conn->deadline_ms || (limit >= 0 && now - conn->since_ms >= limit));
+	if (cut) {
+		shutdown(conn->fd, SHUT_RDWR);
+		conn->deadline_ms = 0;
+	}
+	pthread_mutex_unlock(&conn->lock);
+	return cut;
 }
 
 size_t
@@ -69,16 +91,8 @@ conns_cut(struct conns *conns, const int64_t limit_ms[TURNS], int64_t now)
 	size_t n = 0;
 
 	pthread_mutex_lock(&conns->lock);
-	for (struct conn *c = conns->first; c != NULL; c = c->next) {
-		int64_t limit = limit_ms[c->turn];
-
-		if (c->deadline_ms == 0 ||
-		    (now < c->deadline_ms && (limit < 0 || now - c->since_ms < limit)))
-			continue;
-		shutdown(c->fd, SHUT_RDWR);
-		c->deadline_ms = 0;
-		n++;
-	}
+	for (struct conn *c = conns->first; c != NULL; c = c->next)
+		n += conn_cut(c, limit_ms, now);
 	pthread_mutex_unlock(&conns->lock);
 	return n;
 }

@@ -23,12 +23,13 @@ enum conn_turn {
 struct conn {
 	struct conn *prev, *next;
 	int fd;
+	pthread_mutex_t lock; /* of the following; each has its own, as turns change all the time */
 	enum conn_turn turn;
 	int64_t since_ms, deadline_ms; /* deadline 0 = none, or it is cut already */
 };
 
 struct conns {
-	pthread_mutex_t lock; /* of the list and of each member's use */
+	pthread_mutex_t lock; /* of the list */
 	struct conn *first;
 };
 
@@ -41,8 +42,7 @@ void conns_add(
     struct conns *conns, struct conn *conn, int fd, enum conn_turn turn, int64_t now, int64_t ms);
 void conns_remove(struct conns *conns, struct conn *conn);
 /* From now on it waits for turn, this long. */
-void conns_turn(
-    struct conns *conns, struct conn *conn, enum conn_turn turn, int64_t now, int64_t ms);
+void conns_turn(struct conn *conn, enum conn_turn turn, int64_t now, int64_t ms);
 /* Shut down what is past its deadline, and what is in a turn longer than limit_ms[turn] (-1 = no
  * such limit). Returns how many. */
 size_t conns_cut(struct conns *conns, const int64_t limit_ms[TURNS], int64_t now);

@@ -37,19 +37,54 @@ http_method_parse(const char *name)
 	return HTTP_OTHER;
 }
 
+static bool
+http_name_is(const char *name, const char *known)
+{
+	return strcasecmp(name, known) == 0;
+}
+
+/* The first of a name counts. */
+static void
+http_take(const char **place, const char *value)
+{
+	if (*place == NULL)
+		*place = value;
+}
+
+/* On the way of every request: names are told apart by their lengths first. */
 void
-http_framing_note(struct http_framing *framing, const char *name, const char *value)
+http_header_note(struct http_request *request, struct http_framing *framing, const char *name,
+    size_t name_len, const char *value)
 {
 	/* RFC 9112 5.1: "Content-Length :" is read by some and not by others. */
-	if (strpbrk(name, " \t") != NULL)
+	if (memchr(name, ' ', name_len) != NULL || memchr(name, '\t', name_len) != NULL)
 		framing->odd_name = true;
-	if (strcasecmp(name, "Content-Length") == 0)
+	switch (name_len) {
+	case sizeof("Content-Type") - 1:
+		if (http_name_is(name, "Content-Type"))
+			http_take(&request->content_type, value);
+		break;
+	case sizeof("If-None-Match") - 1: /* and Authorization */
+		if (http_name_is(name, "If-None-Match"))
+			http_take(&request->if_none_match, value);
+		else if (http_name_is(name, "Authorization"))
+			http_take(&request->authorization, value);
+		break;
+	case sizeof("Content-Length") - 1:
+		if (!http_name_is(name, "Content-Length"))
+			break;
+		http_take(&framing->length, value);
 		framing->lengths++;
-	if (strcasecmp(name, "Transfer-Encoding") != 0)
-		return;
-	framing->codings++;
-	if (strcasecmp(value, "chunked") != 0)
-		framing->odd_coding = true;
+		break;
+	case sizeof("If-Modified-Since") - 1: /* and Transfer-Encoding */
+		if (http_name_is(name, "If-Modified-Since")) {
+			http_take(&request->if_modified_since, value);
+		} else if (http_name_is(name, "Transfer-Encoding")) {
+			framing->codings++;
+			framing->odd_coding |= strcasecmp(value, "chunked") != 0;
+		}
+		break;
+	}
 }
 
 const char *
@@ -69,7 +104,8 @@ http_framing_fault(const struct http_framing *framing)
 void
 http_response_init(struct http_response *response)
 {
-	*response = (struct http_response){ .fd = -1 };
+	memset(response, 0, offsetof(struct http_response, header));
+	response->fd = -1;
 }
 
 void
@@ -80,6 +116,8 @@ http_response_free(struct http_response *response)
 	buf_free(&response->body);
 	if (response->fd >= 0)
 		close(response->fd);
+	if (response->kept != NULL)
+		ocspcache_drop(response->kept);
 	http_response_init(response);
 }
 

@@ -9,8 +9,8 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "smki/buf.h"
 #include "smki/err.h"
+#include "smki/ocspcache.h"
 
 #define HTTP_ADDRESS_LEN 64
 #define HTTP_PEER_MAX 6
@@ -56,6 +56,8 @@ struct http_request {
 	bool loopback;	 /* the peer is on this machine */
 	char address[HTTP_ADDRESS_LEN]; /* of the peer, numeric, without its port */
 	bool renew;			/* the cached answer is to be made anew by this request */
+	bool last;			/* the connection ends with its answer */
+	bool alone;			/* who answers it may wait for another's answer */
 	bool tls;			/* came over the TLS listener */
 	size_t n_peer;			/* certificates that its peer showed, unverified; the key of
 					 * the first was proven in the handshake */
@@ -67,34 +69,42 @@ struct http_header {
 	char value[HTTP_VALUE_MAX];
 };
 
-/* Zeroed with fd -1 by http_response_init. The body is body, or size octets of fd. */
+/*
+ * Made empty by http_response_init. The body is body, or size octets of fd, or that of kept. An
+ * answer with kept is what everybody is sent who asks for that entry: when the entry has a ready
+ * form already, that is sent, and there are no headers here.
+ */
 struct http_response {
 	int status;
-	size_t n;
-	struct http_header header[HTTP_HEADERS_MAX];
 	struct buf body; /* owned */
 	int fd;		 /* owned; -1 = none */
 	uint64_t size;
+	struct ocspcache_kept *kept; /* used, until it is freed; NULL = none */
 	bool text;     /* errors are text/plain, as EST wants them: set by who found the route */
 	bool secret;   /* body is wiped after it was sent */
 	long delay_ms; /* the answer is held back so long, without a thread waiting */
+	size_t n;
+	struct http_header header[HTTP_HEADERS_MAX]; /* last: only n of them are ever set */
 };
 
 enum http_method http_method_parse(const char *name);
 
 /* What the headers of a request say about the end of its body (RFC 9112 6). */
 struct http_framing {
+	const char *length; /* the first Content-Length, borrowed; NULL = none */
 	unsigned lengths, codings;
 	bool odd_name, odd_coding;
 };
-/* Note one header; names without weight are passed over. */
-void http_framing_note(struct http_framing *framing, const char *name, const char *value);
+/* Note one header, its name of name_len octets, for its request and the framing: of several with
+ * one name the request gets the first. Names without weight are passed over. */
+void http_header_note(struct http_request *request, struct http_framing *framing, const char *name,
+    size_t name_len, const char *value);
 /* NULL, or why the end cannot be trusted: whoever passed the request on may see another one, and
  * a request of its own in the rest (RFC 9112 11.2). The text is for strangers. */
 const char *http_framing_fault(const struct http_framing *framing);
 
 void http_response_init(struct http_response *response);
-/* Frees body (wipes a secret one) and closes fd. */
+/* Frees body (wipes a secret one), closes fd and drops kept. */
 void http_response_free(struct http_response *response);
 void http_header_set(struct http_response *response, const char *name, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -117,6 +117,18 @@ httpd_say(struct httpd *httpd, const struct err *err)
 	return place < HTTPD_SAID;
 }
 
+/* Threads take the places in turn, each one for good. */
+static struct httpd_tally *
+httpd_tally(struct httpd *httpd)
+{
+	static atomic_uint threads;
+	static _Thread_local unsigned mine; /* 0 = none yet */
+
+	if (mine == 0)
+		mine = atomic_fetch_add(&threads, 1) % HTTPD_TALLIES + 1;
+	return &httpd->counters.tally[mine - 1];
+}
+
 void
 httpd_count_code(struct httpd *httpd, int status)
 {
@@ -124,19 +136,23 @@ httpd_count_code(struct httpd *httpd, int status)
 
 	for (i = 0; i < HTTPD_CODES && httpd_codes[i] != status; i++)
 		;
-	atomic_fetch_add(&httpd->counters.code[i], 1);
+	atomic_fetch_add(&httpd_tally(httpd)->code[i], 1);
 }
 
 void
 httpd_count_ocsp(struct httpd *httpd, const struct respond_meta *meta)
 {
-	struct httpd_counters *c = &httpd->counters;
+	struct httpd_tally *tally = httpd_tally(httpd);
 
 	if (meta->ocsp_status >= 0 && meta->ocsp_status < HTTPD_OCSP_STATUSES)
-		atomic_fetch_add(&c->ocsp_status[meta->ocsp_status], 1);
-	atomic_fetch_add(&c->good, meta->good);
-	atomic_fetch_add(&c->revoked, meta->revoked);
-	atomic_fetch_add(&c->unknown, meta->unknown);
+		atomic_fetch_add(&tally->ocsp_status[meta->ocsp_status], 1);
+	/* Mostly one of them. */
+	if (meta->good > 0)
+		atomic_fetch_add(&tally->good, meta->good);
+	if (meta->revoked > 0)
+		atomic_fetch_add(&tally->revoked, meta->revoked);
+	if (meta->unknown > 0)
+		atomic_fetch_add(&tally->unknown, meta->unknown);
 }
 
 void
@@ -158,20 +174,43 @@ httpd_count_token(struct httpd *httpd)
 	atomic_fetch_add(&httpd->counters.tokens, 1);
 }
 
+/* All places of one count together. */
+struct httpd_sums {
+	unsigned long long code[HTTPD_CODES + 1];
+	unsigned long long ocsp_status[HTTPD_OCSP_STATUSES];
+	unsigned long long good, revoked, unknown;
+};
+
 static void
-httpd_codes_put(struct httpd *httpd, struct buf *out)
+httpd_sum(const struct httpd *httpd, struct httpd_sums *out)
+{
+	*out = (struct httpd_sums){ 0 };
+	for (size_t i = 0; i < HTTPD_TALLIES; i++) {
+		const struct httpd_tally *tally = &httpd->counters.tally[i];
+
+		for (size_t k = 0; k < ARRAY_LEN(out->code); k++)
+			out->code[k] += atomic_load(&tally->code[k]);
+		for (size_t k = 0; k < ARRAY_LEN(out->ocsp_status); k++)
+			out->ocsp_status[k] += atomic_load(&tally->ocsp_status[k]);
+		out->good += atomic_load(&tally->good);
+		out->revoked += atomic_load(&tally->revoked);
+		out->unknown += atomic_load(&tally->unknown);
+	}
+}
+
+static void
+httpd_codes_put(const struct httpd_sums *sums, struct buf *out)
 {
 	buf_add_str(out, "# HELP smki_http_responses_total Answers by HTTP status.\n"
 			 "# TYPE smki_http_responses_total counter\n");
 	for (size_t i = 0; i < HTTPD_CODES; i++)
 		buf_fmt(out, "smki_http_responses_total{code=\"%d\"} %llu\n", httpd_codes[i],
-		    atomic_load(&httpd->counters.code[i]));
-	buf_fmt(out, "smki_http_responses_total{code=\"other\"} %llu\n",
-	    atomic_load(&httpd->counters.code[HTTPD_CODES]));
+		    sums->code[i]);
+	buf_fmt(out, "smki_http_responses_total{code=\"other\"} %llu\n", sums->code[HTTPD_CODES]);
 }
 
 static void
-httpd_ocsp_put(struct httpd *httpd, struct buf *out)
+httpd_ocsp_put(const struct httpd_sums *sums, struct buf *out)
 {
 	static const char *const status[HTTPD_OCSP_STATUSES] = { "successful", "malformedRequest",
 		"internalError", "tryLater", NULL, "sigRequired", "unauthorized" };
@@ -181,15 +220,14 @@ httpd_ocsp_put(struct httpd *httpd, struct buf *out)
 	for (size_t i = 0; i < HTTPD_OCSP_STATUSES; i++)
 		if (status[i] != NULL)
 			buf_fmt(out, "smki_ocsp_responses_total{status=\"%s\"} %llu\n", status[i],
-			    atomic_load(&httpd->counters.ocsp_status[i]));
+			    sums->ocsp_status[i]);
 	buf_fmt(out,
 	    "# HELP smki_ocsp_answers_total Certificates answered for, by status.\n"
 	    "# TYPE smki_ocsp_answers_total counter\n"
 	    "smki_ocsp_answers_total{status=\"good\"} %llu\n"
 	    "smki_ocsp_answers_total{status=\"revoked\"} %llu\n"
 	    "smki_ocsp_answers_total{status=\"unknown\"} %llu\n",
-	    atomic_load(&httpd->counters.good), atomic_load(&httpd->counters.revoked),
-	    atomic_load(&httpd->counters.unknown));
+	    sums->good, sums->revoked, sums->unknown);
 }
 
 static void
@@ -271,8 +309,11 @@ httpd_cache_put(struct httpd *httpd, struct buf *out)
 void
 httpd_metrics_put(struct httpd *httpd, struct buf *out)
 {
-	httpd_codes_put(httpd, out);
-	httpd_ocsp_put(httpd, out);
+	struct httpd_sums sums;
+
+	httpd_sum(httpd, &sums);
+	httpd_codes_put(&sums, out);
+	httpd_ocsp_put(&sums, out);
 	httpd_cache_put(httpd, out);
 	httpd_listeners_put(httpd, out);
 	httpd_enrol_put(httpd, out);

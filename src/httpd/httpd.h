@@ -37,10 +37,20 @@ enum httpd_listener {
 /* Different troubles that are logged in one minute, at most. */
 #define HTTPD_SAID 16
 
-struct httpd_counters {
+/* Places for what is counted with every answer: threads that shared one would wait for each
+ * other's cores. The sum of all is the figure. */
+#define HTTPD_TALLIES 16
+#define HTTPD_CACHE_LINE 64
+
+struct httpd_tally {
+	uint8_t apart[HTTPD_CACHE_LINE];
 	atomic_ullong code[HTTPD_CODES + 1];
 	atomic_ullong ocsp_status[HTTPD_OCSP_STATUSES];
 	atomic_ullong good, revoked, unknown;
+};
+
+struct httpd_counters {
+	struct httpd_tally tally[HTTPD_TALLIES];
 	atomic_ullong enrolled[ENROL_REFUSED + 1]; /* by outcome; place 0 stays empty */
 	atomic_ullong refused[REFUSALS];
 	atomic_ullong tokens;

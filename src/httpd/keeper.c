@@ -185,7 +185,11 @@ keeper_token_open(struct keeper *k, struct err *err)
 		return -1;
 	if (hsm_key_find(k->hsm, home->ocsp_key, &key, err) != 0)
 		return -1;
-	conf.signer = (struct signer){ .pub = *hsm_key_pub(key), .sign = hsm_sign, .ctx = key };
+	conf.signer = (struct signer){ .pub = *hsm_key_pub(key),
+		.sign = hsm_sign,
+		.ctx = key,
+		.begin = hsm_sign_begin,
+		.end = hsm_sign_end };
 	if (responder_new(&conf, k->store, &responder, err) != 0)
 		return -1;
 	atomic_store(&k->httpd->responder, responder);

@@ -52,54 +52,48 @@ listener_free(struct listener *l)
 	conns_free(&l->conns);
 }
 
-static void
-listener_turn(struct listener_conn *conn, enum conn_turn turn, int64_t ms)
-{
-	conns_turn(&conn->listener->conns, &conn->conn, turn, clock_mono_ms(), ms);
-}
-
 /* Of the time of a request: the first one over TLS shares it with the handshake. */
 static int64_t
-listener_left(const struct listener_conn *conn)
+listener_left(const struct listener_conn *conn, int64_t now)
 {
 	const struct listener *l = conn->listener;
 
 	if (l->tls == NULL || conn->answered)
 		return l->timeout_ms;
-	return l->timeout_ms - (clock_mono_ms() - conn->begun_ms);
+	return l->timeout_ms - (now - conn->begun_ms);
 }
 
 static void
-listener_idle(struct listener_conn *conn)
+listener_idle(struct listener_conn *conn, int64_t now)
 {
-	listener_turn(
-	    conn, TURN_IDLE, atomic_load(&conn->listener->ending) ? 0 : listener_left(conn));
+	conns_turn(&conn->conn, TURN_IDLE, now,
+	    atomic_load(&conn->listener->ending) ? 0 : listener_left(conn, now));
 }
 
 void
-listener_asking(struct listener_conn *conn)
+listener_asking(struct listener_conn *conn, int64_t now)
 {
-	listener_turn(conn, TURN_ASKING, listener_left(conn));
+	conns_turn(&conn->conn, TURN_ASKING, now, listener_left(conn, now));
 }
 
 void
-listener_ours(struct listener_conn *conn)
+listener_ours(struct listener_conn *conn, int64_t now)
 {
-	listener_turn(conn, TURN_OURS, 0);
+	conns_turn(&conn->conn, TURN_OURS, now, 0);
 }
 
 void
-listener_taking(struct listener_conn *conn, uint64_t size)
+listener_taking(struct listener_conn *conn, uint64_t size, int64_t now)
 {
-	listener_turn(conn, TURN_TAKING,
+	conns_turn(&conn->conn, TURN_TAKING, now,
 	    conn->listener->timeout_ms + (int64_t)(size / LISTENER_RATE_MIN) * 1000);
 }
 
 void
-listener_next(struct listener_conn *conn)
+listener_next(struct listener_conn *conn, int64_t now)
 {
 	conn->answered = true;
-	listener_idle(conn);
+	listener_idle(conn, now);
 }
 
 static void
@@ -111,7 +105,7 @@ listener_shaken(struct tls_conn *tls)
 		return;
 	conn->shaken = true;
 	atomic_fetch_add(&conn->listener->httpd->counters.handshakes, 1);
-	listener_idle(conn);
+	listener_idle(conn, clock_mono_ms());
 }
 
 struct listener_conn *
@@ -157,7 +151,9 @@ listener_lend(struct listener_conn *conn, void *session, struct http_request *re
 	request->loopback = conn->loopback;
 	memcpy(request->address, conn->address, sizeof(request->address));
 	request->tls = conn->listener->tls != NULL;
-	if (request->tls && !conn->peered)
+	if (!request->tls)
+		return 0;
+	if (!conn->peered)
 		tls_peer(session, &conn->tls);
 	conn->peered = true;
 	request->n_peer = conn->tls.n;

@@ -30,8 +30,9 @@ struct listener_conn {
 	bool peered;   /* the peer's certificates are copied */
 	bool answered; /* once at least */
 	bool loopback;
-	int64_t begun_ms;
 	char address[HTTP_ADDRESS_LEN];
+	int64_t begun_ms;
+	struct exchange *exchange; /* the server's, from the first request to the close */
 };
 
 /* Limits as the home has them. tls is lent, and not read for a plain one. */
@@ -44,14 +45,14 @@ struct listener_conn *listener_accept(
     struct listener *l, const struct sockaddr *address, int fd, void *session);
 /* Before its fd is closed. */
 void listener_gone(struct listener_conn *conn);
-/* Its request line is there; the rest is to come. */
-void listener_asking(struct listener_conn *conn);
+/* Its request line is there; the rest is to come. now as in clock_mono_ms(), here and below. */
+void listener_asking(struct listener_conn *conn, int64_t now);
 /* Its request is ours to answer. */
-void listener_ours(struct listener_conn *conn);
+void listener_ours(struct listener_conn *conn, int64_t now);
 /* An answer of size octets is on its way. */
-void listener_taking(struct listener_conn *conn, uint64_t size);
+void listener_taking(struct listener_conn *conn, uint64_t size, int64_t now);
 /* It waits for the next request. */
-void listener_next(struct listener_conn *conn);
+void listener_next(struct listener_conn *conn, int64_t now);
 /* Tell a request whose it is; the peer's certificates are lent to it. -1: the peer showed more
  * than is looked at. */
 int listener_lend(struct listener_conn *conn, void *session, struct http_request *request) MUST_USE;

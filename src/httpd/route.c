@@ -21,27 +21,30 @@
 
 /* Columns as in struct route. A GET's body has no meaning (RFC 9110 9.3.1): none is taken. */
 static const struct route routes[] = {
-	{ "/ocsp", false, HTTP_POST, WORK_SIGN, OCSP_MEDIA, route_ocsp_post, ON_HTTP,
-	    OCSP_REQUEST_MAX, false, route_ocsp_post_fast },
-	{ "/ocsp/", false, HTTP_POST, WORK_SIGN, OCSP_MEDIA, route_ocsp_post, ON_HTTP,
-	    OCSP_REQUEST_MAX, false, route_ocsp_post_fast },
-	{ "/ocsp", false, READING, WORK_SIGN, NULL, route_ocsp_get, ON_HTTP, 0, false, NULL },
-	{ "/ocsp/", true, READING, WORK_SIGN, NULL, route_ocsp_get, ON_HTTP, 0, false,
-	    route_ocsp_get_fast },
-	{ "/crl/", true, READING, WORK_READ, NULL, route_crl, ON_HTTP, 0, false, NULL },
-	{ "/ca/", true, READING, WORK_READ, NULL, route_ca, ON_HTTP, 0, false, NULL },
+	{ "/ocsp", false, HTTP_POST, WORK_SIGN, OCSP_MEDIA, NULL, ON_HTTP, OCSP_REQUEST_MAX, false,
+	    route_ocsp_post_fast, route_ocsp_post, route_ocsp_end },
+	{ "/ocsp/", false, HTTP_POST, WORK_SIGN, OCSP_MEDIA, NULL, ON_HTTP, OCSP_REQUEST_MAX, false,
+	    route_ocsp_post_fast, route_ocsp_post, route_ocsp_end },
+	{ "/ocsp", false, READING, WORK_SIGN, NULL, NULL, ON_HTTP, 0, false, NULL, route_ocsp_get,
+	    route_ocsp_end },
+	{ "/ocsp/", true, READING, WORK_SIGN, NULL, NULL, ON_HTTP, 0, false, route_ocsp_get_fast,
+	    route_ocsp_get, route_ocsp_end },
+	{ "/crl/", true, READING, WORK_READ, NULL, route_crl, ON_HTTP, 0, false, NULL, NULL, NULL },
+	{ "/ca/", true, READING, WORK_READ, NULL, route_ca, ON_HTTP, 0, false, NULL, NULL, NULL },
 	{ "/.well-known/est/", true, READING, WORK_READ, NULL, route_est_get, ON_HTTPS, 0, true,
-	    NULL },
+	    NULL, NULL, NULL },
 	{ "/.well-known/est/", true, HTTP_POST, WORK_ASK, NULL, route_est_post, ON_HTTPS,
-	    CSR_TEXT_MAX, true, NULL },
+	    CSR_TEXT_MAX, true, NULL, NULL, NULL },
 	{ "/bootstrap", false, HTTP_POST, WORK_ASK, "application/json", route_bootstrap, ON_HTTPS,
-	    BOOTSTRAP_MAX, false, NULL },
+	    BOOTSTRAP_MAX, false, NULL, NULL, NULL },
 	{ "/token", false, HTTP_POST, WORK_ASK, "application/x-www-form-urlencoded", route_token,
-	    ON_HTTPS, TOKEN_MAX, false, NULL },
+	    ON_HTTPS, TOKEN_MAX, false, NULL, NULL, NULL },
 	{ "/.well-known/jwks.json", false, READING, WORK_READ, NULL, route_jwks, ON_HTTP | ON_HTTPS,
-	    0, false, NULL },
-	{ "/health", false, READING, WORK_READ, NULL, route_health, ON_HTTP, 0, false, NULL },
-	{ "/metrics", false, READING, WORK_READ, NULL, route_metrics, ON_HTTP, 0, false, NULL },
+	    0, false, NULL, NULL, NULL },
+	{ "/health", false, READING, WORK_READ, NULL, route_health, ON_HTTP, 0, false, NULL, NULL,
+	    NULL },
+	{ "/metrics", false, READING, WORK_READ, NULL, route_metrics, ON_HTTP, 0, false, NULL, NULL,
+	    NULL },
 };
 
 /* The path without the host of the absolute form (RFC 9112 3.2.2) and without doubled slashes in
@@ -51,6 +54,8 @@ route_path(const char *path)
 {
 	const char *p = path;
 
+	if (p[0] == '/' && p[1] != '/')
+		return p;
 	if (strncasecmp(p, "http://", 7) == 0 || strncasecmp(p, "https://", 8) == 0) {
 		p = strchr(strstr(p, "//") + 2, '/');
 		if (p == NULL)
@@ -64,8 +69,12 @@ route_path(const char *path)
 static const char *
 route_match(const struct route *route, const char *path)
 {
-	size_t len = strlen(route->path);
+	size_t len;
 
+	/* Each begins with a slash; the letter behind tells most of them apart. */
+	if (path[0] != route->path[0] || path[1] != route->path[1])
+		return NULL;
+	len = strlen(route->path);
 	if (strncmp(path, route->path, len) != 0 || (!route->prefix && path[len] != '\0'))
 		return NULL;
 	return path + len;

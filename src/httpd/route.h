@@ -33,22 +33,34 @@ typedef void route_fn(struct route_ctx *ctx, const struct http_request *request,
 
 /*
  * In the listener's own thread, which serves others too: answer without waiting for anything, or
- * leave it to fn: false, and nothing is in the answer.
+ * leave it to the workers: false, and nothing is in the answer.
  */
 typedef bool route_fast_fn(struct httpd *httpd, struct http_request *request, const char *rest,
     struct http_response *response);
+
+/*
+ * A route whose answers are signed by the responder comes in two parts, so that a worker may begin
+ * several before it waits for the first signature. begin returns what end takes, or NULL: the
+ * answer is there already. Each begun one is ended, by the same thread.
+ */
+typedef struct respond_job *route_begin_fn(struct route_ctx *ctx,
+    const struct http_request *request, const char *rest, struct http_response *response);
+typedef void route_end_fn(struct httpd *httpd, const struct http_request *request,
+    struct respond_job *job, struct http_response *response);
 
 struct route {
 	const char *path;
 	bool prefix;	  /* more follows the path */
 	unsigned methods; /* enum http_method */
 	enum route_work work;
-	const char *media; /* Content-Type wanted, NULL = none */
-	route_fn *fn;
-	unsigned on;	     /* ON_HTTP, ON_HTTPS */
-	size_t body_max;     /* octets of a body; more is 413 */
-	bool text;	     /* errors as text/plain (EST), else problem+json */
-	route_fast_fn *fast; /* tried before fn; NULL = none */
+	const char *media;     /* Content-Type wanted, NULL = none */
+	route_fn *fn;	       /* NULL = it comes in parts */
+	unsigned on;	       /* ON_HTTP, ON_HTTPS */
+	size_t body_max;       /* octets of a body; more is 413 */
+	bool text;	       /* errors as text/plain (EST), else problem+json */
+	route_fast_fn *fast;   /* tried before; NULL = none */
+	route_begin_fn *begin; /* NULL = there is fn */
+	route_end_fn *end;
 };
 
 /*
@@ -67,7 +79,8 @@ bool route_media_ok(const char *type, const char *wanted);
  * POST /ocsp and GET /ocsp/BASE64 (RFC 6960 appendix A, RFC 9919 6 and 7). Always 200: what goes
  * wrong is an OCSP error.
  */
-route_fn route_ocsp_post, route_ocsp_get;
+route_begin_fn route_ocsp_post, route_ocsp_get;
+route_end_fn route_ocsp_end;
 /* The same out of the cache. */
 route_fast_fn route_ocsp_post_fast, route_ocsp_get_fast;
 /* Request octets out of such a path: 0, or -1 when it is not base64. Appends to out. */

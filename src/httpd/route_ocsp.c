@@ -26,17 +26,17 @@ route_unescape(const char *text, struct buf *out)
 {
 	int high, low;
 
-	for (const char *p = text; *p != '\0'; p++) {
-		if (*p != '%') {
-			buf_add_u8(out, (uint8_t)*p);
-			continue;
-		}
-		high = route_hex(p[1]);
-		low = high < 0 ? -1 : route_hex(p[2]);
+	for (const char *p = text, *run = p; *p != '\0'; p = run) {
+		run = strchrnul(p, '%');
+		buf_add(out, p, (size_t)(run - p));
+		if (*run == '\0')
+			break;
+		high = route_hex(run[1]);
+		low = high < 0 ? -1 : route_hex(run[2]);
 		if (low < 0)
 			return -1;
 		buf_add_u8(out, (uint8_t)(high << 4 | low));
-		p += 2;
+		run += 3;
 	}
 	return 0;
 }
@@ -54,13 +54,14 @@ route_ocsp_decode(const char *text, struct buf *out)
 	size_t start = 0;
 	int rc = -1;
 
+	buf_reserve(&plain, strlen(text) + 1);
 	if (route_unescape(text, &plain) != 0)
 		goto out;
 	while (start < plain.len && plain.data[start] == '/')
 		start++;
-	for (size_t i = start; i < plain.len; i++)
-		if (plain.data[i] == ' ')
-			plain.data[i] = '+';
+	for (uint8_t *p = plain.data;
+	     (p = memchr(p, ' ', plain.len - (size_t)(p - plain.data))) != NULL;)
+		*p = '+';
 	if (plain.len == start)
 		goto out;
 	rc = base64_decode(
@@ -73,11 +74,11 @@ out:
 /* A response that may be kept names itself by its hash (RFC 9919 7.2). */
 static void
 route_ocsp_cacheable(const struct http_request *request, const uint8_t sha256[SHA256_LEN],
-    time_t produced_at, time_t next_update, struct http_response *response)
+    time_t produced_at, time_t next_update, time_t now, struct http_response *response)
 {
 	char etag[2 * SHA256_LEN + 1];
 	struct http_validity v = {
-		.etag = etag, .modified = produced_at, .expires = next_update, .now = clock_now()
+		.etag = etag, .modified = produced_at, .expires = next_update, .now = now
 	};
 
 	hex_encode(sha256, SHA256_LEN, etag);
@@ -104,18 +105,41 @@ route_ocsp_single(const struct buf *octets, struct ocsp_request *out)
 	       out->nonce.p == NULL;
 }
 
+/*
+ * Whether the answer out of an entry is the same for all who ask: no validator is to be judged,
+ * and for so long as the entry lives on HTTP caches are told the most.
+ */
+static bool
+route_ocsp_common(
+    const struct http_request *request, const struct ocspcache_entry *entry, time_t now)
+{
+	return !request->last && request->if_none_match == NULL &&
+	       request->if_modified_since == NULL && entry->next_update - now >= HTTP_CACHE_MAX;
+}
+
+/* Answer with an entry; kept is the answer's, or dropped. */
 static void
 route_ocsp_entry(struct httpd *httpd, const struct http_request *request,
-    const struct ocspcache_entry *entry, struct http_response *response)
+    struct ocspcache_kept *kept, time_t now, struct http_response *response)
 {
+	const struct ocspcache_entry *entry = &kept->entry;
 	struct respond_meta meta = { .good = entry->status == OCSP_GOOD,
 		.revoked = entry->status == OCSP_REVOKED };
+	bool common = route_ocsp_common(request, entry, now);
 
-	route_ocsp_head(response);
-	buf_add(&response->body, entry->response, entry->len);
-	route_ocsp_cacheable(
-	    request, entry->sha256, entry->produced_at, entry->next_update, response);
 	httpd_count_ocsp(httpd, &meta);
+	response->status = HTTP_OK;
+	if (!common || atomic_load(&kept->ready) == NULL) {
+		route_ocsp_head(response);
+		route_ocsp_cacheable(
+		    request, entry->sha256, entry->produced_at, entry->next_update, now, response);
+	}
+	if (common) {
+		response->kept = kept;
+	} else {
+		buf_add(&response->body, entry->response, entry->len);
+		ocspcache_drop(kept);
+	}
 }
 
 static bool
@@ -123,19 +147,23 @@ route_ocsp_fast(struct httpd *httpd, struct http_request *request, const struct 
     struct http_response *response)
 {
 	struct statuspage *page = atomic_load(&httpd->page);
-	struct ocspcache_entry entry;
+	struct ocspcache_kept *kept;
 	struct ocsp_request asked;
 	struct statusmark mark;
+	time_t now = clock_now();
 
 	if (httpd->cache == NULL || page == NULL || !route_ocsp_single(octets, &asked))
 		return false;
+	request->alone = true;
 	mark = statuspage_get(page);
-	if (!ocspcache_get(
-		httpd->cache, &mark, &asked.id[0], clock_now(), &entry, &request->renew) ||
-	    request->renew)
-		return false;
-	route_ocsp_entry(httpd, request, &entry, response);
-	return true;
+	kept = ocspcache_get(httpd->cache, &mark, &asked.id[0], now, &request->renew);
+	if (kept != NULL && request->renew) {
+		ocspcache_drop(kept);
+		kept = NULL;
+	}
+	if (kept != NULL)
+		route_ocsp_entry(httpd, request, kept, now, response);
+	return kept != NULL;
 }
 
 bool
@@ -149,142 +177,163 @@ bool
 route_ocsp_get_fast(struct httpd *httpd, struct http_request *request, const char *rest,
     struct http_response *response)
 {
-	struct buf octets = { 0 };
-	bool done = httpd->cache != NULL && route_ocsp_decode(rest, &octets) == 0 &&
-		    route_ocsp_fast(httpd, request, &octets, response);
+	struct buf *octets = &request->body;
 
-	buf_free(&octets);
-	return done;
+	/* The method takes no body: its room is free. */
+	buf_reset(octets);
+	return httpd->cache != NULL && route_ocsp_decode(rest, octets) == 0 &&
+	       route_ocsp_fast(httpd, request, octets, response);
 }
 
 /* ---- the responder ---- */
 
-/* What went wrong is an OCSP error in the body. */
+/* What went wrong is an OCSP error in the body; a stranger's bad request is his own affair. */
 static void
-route_ocsp_respond(struct route_ctx *ctx, const struct buf *octets, struct respond_meta *meta,
-    struct http_response *response)
+route_ocsp_say(struct httpd *httpd, const struct respond_meta *meta, const struct err *err)
 {
-	struct responder *responder = atomic_load(&ctx->httpd->responder);
-	struct err err = { 0 };
-
-	if (responder == NULL || ctx->store == NULL) {
-		meta->ocsp_status = err_ocsp_status(FAIL_UNAVAILABLE);
-		ocsp_error_put(&response->body, meta->ocsp_status);
-		return;
-	}
-	respond(responder, ctx->store, octets->data, octets->len, &response->body, meta, &err);
-	/* A stranger's bad request is his own affair. */
-	if (meta->ocsp_status != 0 && err.code != FAIL_INVALID && err.code != FAIL_DENIED)
-		httpd_say(ctx->httpd, &err);
+	if (meta->ocsp_status != 0 && err->code != FAIL_INVALID && err->code != FAIL_DENIED)
+		httpd_say(httpd, err);
 }
 
-/* Sign, and keep it when it may be kept. mark was taken before; sha256 gets the response's. */
 static void
-route_ocsp_make(struct route_ctx *ctx, const struct buf *octets, const struct ocsp_id *id,
-    const struct statusmark *mark, struct respond_meta *meta, uint8_t sha256[SHA256_LEN],
-    struct http_response *response)
+route_ocsp_error(struct respond_meta *meta, enum err_code code, struct http_response *response)
+{
+	meta->ocsp_status = err_ocsp_status(code);
+	ocsp_error_put(&response->body, meta->ocsp_status);
+}
+
+/* The headers around the response in the body, once it was decided and signed. */
+static void
+route_ocsp_done(struct httpd *httpd, const struct http_request *request,
+    const struct respond_meta *meta, struct http_response *response)
+{
+	const struct buf *body = &response->body;
+	uint8_t sha256[SHA256_LEN];
+
+	route_ocsp_head(response);
+	httpd_count_ocsp(httpd, meta);
+	if (meta->ocsp_status != 0 || !meta->cacheable) {
+		http_header_set(response, "Cache-Control", "no-cache, no-store, must-revalidate");
+		return;
+	}
+	require(EVP_Digest(body->data, body->len, sha256, NULL, EVP_sha256(), NULL) == 1);
+	route_ocsp_cacheable(
+	    request, sha256, meta->produced_at, meta->next_update, clock_now(), response);
+}
+
+/* Keep a response when it may be kept. mark was taken before its row was read. */
+static void
+route_ocsp_keep(struct httpd *httpd, const struct ocsp_id *id, const struct statusmark *mark,
+    const struct respond_meta *meta, const struct buf *body)
 {
 	struct ocspcache_entry entry;
-	const struct buf *body = &response->body;
 
-	route_ocsp_respond(ctx, octets, meta, response);
-	if (meta->ocsp_status != 0 || !meta->cacheable)
+	if (meta->ocsp_status != 0 || !meta->cacheable || body->len > sizeof(entry.response))
 		return;
-	require(EVP_Digest(body->data, body->len, sha256, NULL, EVP_sha256(), NULL) == 1);
-	if (id == NULL || body->len > sizeof(entry.response))
-		return;
+	require(EVP_Digest(body->data, body->len, entry.sha256, NULL, EVP_sha256(), NULL) == 1);
 	entry.produced_at = meta->produced_at;
 	entry.next_update = meta->next_update;
 	entry.status = meta->revoked > 0 ? OCSP_REVOKED : OCSP_GOOD;
 	entry.len = body->len;
-	memcpy(entry.sha256, sha256, SHA256_LEN);
 	memcpy(entry.response, body->data, body->len);
-	ocspcache_put(ctx->httpd->cache, mark, id, &entry);
+	ocspcache_put(httpd->cache, mark, id, &entry);
 }
 
 /*
- * Out of the cache after all, when another request signed for it meanwhile: true. Else this one
- * has signed. The mark is taken before the row is read, each time anew.
+ * Out of the cache after all, when another request signed for it meanwhile; else this one signs.
+ * The mark is taken before the row is read, each time anew.
  */
-static bool
-route_ocsp_shared(struct route_ctx *ctx, const struct http_request *request,
-    const struct buf *octets, const struct ocsp_id *id, struct respond_meta *meta,
-    uint8_t sha256[SHA256_LEN], struct http_response *response)
+static void
+route_ocsp_shared(struct route_ctx *ctx, struct responder *responder,
+    const struct http_request *request, const struct buf *octets, const struct ocsp_id *id,
+    struct http_response *response)
 {
-	struct ocspcache *cache = ctx->httpd->cache;
-	struct statuspage *page = atomic_load(&ctx->httpd->page);
-	struct ocspcache_entry entry;
-	struct ocspcache_claim *claim;
+	struct httpd *httpd = ctx->httpd;
+	struct statuspage *page = atomic_load(&httpd->page);
+	struct ocspcache_claim *claim = NULL;
+	struct ocspcache_kept *kept;
+	struct respond_meta meta;
 	struct statusmark mark;
-	bool refresh, mine, renew = request->renew;
+	bool refresh, mine = false, followed, renew = request->renew;
 	struct err err;
 
-	for (;;) {
+	do {
 		mark = statuspage_get(page);
-		if (ocspcache_follow(cache, &mark, ctx->store, &err) != 0) {
-			httpd_say(ctx->httpd, &err);
-			route_ocsp_make(ctx, octets, NULL, &mark, meta, sha256, response);
-			return false;
+		followed = ocspcache_follow(httpd->cache, &mark, ctx->store, &err) == 0;
+		if (!followed) {
+			httpd_say(httpd, &err);
+			break;
 		}
-		mine = ocspcache_claim(cache, &mark, id, &claim);
+		mine = ocspcache_claim(httpd->cache, &mark, id, &claim);
 		/* Whoever was waited for has made it anew. */
 		renew = renew && mine;
-		if (!renew && ocspcache_get(cache, &mark, id, clock_now(), &entry, &refresh)) {
-			if (mine)
-				ocspcache_release(cache, claim);
-			route_ocsp_entry(ctx->httpd, request, &entry, response);
-			return true;
+		kept = renew ? NULL : ocspcache_get(httpd->cache, &mark, id, clock_now(), &refresh);
+		if (kept != NULL) {
+			ocspcache_release(httpd->cache, claim);
+			route_ocsp_entry(httpd, request, kept, clock_now(), response);
+			return;
 		}
-		if (mine)
-			break;
-	}
-	route_ocsp_make(ctx, octets, id, &mark, meta, sha256, response);
-	ocspcache_release(cache, claim);
-	return false;
+	} while (!mine);
+	respond(responder, ctx->store, octets->data, octets->len, &response->body, &meta, &err);
+	route_ocsp_say(httpd, &meta, &err);
+	if (followed)
+		route_ocsp_keep(httpd, id, &mark, &meta, &response->body);
+	ocspcache_release(httpd->cache, claim);
+	route_ocsp_done(httpd, request, &meta, response);
 }
 
-/* malformed: there is no request to be answered. */
-static void
-route_ocsp_answer(struct route_ctx *ctx, const struct http_request *request,
+/* What the cache has no part in is left to be signed; malformed: there is no request. */
+static struct respond_job *
+route_ocsp_begin(struct route_ctx *ctx, const struct http_request *request,
     const struct buf *octets, bool malformed, struct http_response *response)
 {
 	struct httpd *httpd = ctx->httpd;
+	struct responder *responder = atomic_load(&httpd->responder);
 	struct respond_meta meta = { 0 };
-	uint8_t sha256[SHA256_LEN];
 	struct ocsp_request asked;
 
-	if (!malformed && httpd->cache != NULL && atomic_load(&httpd->page) != NULL &&
-	    ctx->store != NULL && route_ocsp_single(octets, &asked)) {
-		if (route_ocsp_shared(ctx, request, octets, &asked.id[0], &meta, sha256, response))
-			return;
-	} else if (!malformed) {
-		route_ocsp_make(ctx, octets, NULL, NULL, &meta, sha256, response);
+	if (malformed) {
+		route_ocsp_error(&meta, FAIL_INVALID, response);
+	} else if (responder == NULL || ctx->store == NULL) {
+		route_ocsp_error(&meta, FAIL_UNAVAILABLE, response);
+	} else if (httpd->cache != NULL && atomic_load(&httpd->page) != NULL &&
+		   route_ocsp_single(octets, &asked)) {
+		route_ocsp_shared(ctx, responder, request, octets, &asked.id[0], response);
+		return NULL;
 	} else {
-		meta.ocsp_status = err_ocsp_status(FAIL_INVALID);
-		ocsp_error_put(&response->body, meta.ocsp_status);
+		return respond_begin(responder, ctx->store, octets->data, octets->len);
 	}
-	route_ocsp_head(response);
-	httpd_count_ocsp(httpd, &meta);
-	if (meta.ocsp_status == 0 && meta.cacheable)
-		route_ocsp_cacheable(request, sha256, meta.produced_at, meta.next_update, response);
-	else
-		http_header_set(response, "Cache-Control", "no-cache, no-store, must-revalidate");
+	route_ocsp_done(httpd, request, &meta, response);
+	return NULL;
 }
 
-void
+struct respond_job *
 route_ocsp_post(struct route_ctx *ctx, const struct http_request *request, const char *rest,
     struct http_response *response)
 {
-	route_ocsp_answer(ctx, request, &request->body, request->body.len == 0, response);
+	return route_ocsp_begin(ctx, request, &request->body, request->body.len == 0, response);
 }
 
-void
+struct respond_job *
 route_ocsp_get(struct route_ctx *ctx, const struct http_request *request, const char *rest,
     struct http_response *response)
 {
 	struct buf octets = { 0 };
 	bool malformed = route_ocsp_decode(rest, &octets) != 0;
+	struct respond_job *job = route_ocsp_begin(ctx, request, &octets, malformed, response);
 
-	route_ocsp_answer(ctx, request, &octets, malformed, response);
 	buf_free(&octets);
+	return job;
+}
+
+void
+route_ocsp_end(struct httpd *httpd, const struct http_request *request, struct respond_job *job,
+    struct http_response *response)
+{
+	struct respond_meta meta;
+	struct err err;
+
+	respond_end(job, &response->body, &meta, &err);
+	route_ocsp_say(httpd, &meta, &err);
+	route_ocsp_done(httpd, request, &meta, response);
 }

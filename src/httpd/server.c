@@ -9,8 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "exchange.h"
 #include "held.h"
-#include "listener.h"
 #include "server.h"
 #include "smki/clock.h"
 #include "smki/log.h"
@@ -18,8 +18,6 @@
 
 /* Memory of one connection in octets: bounds request line and headers. */
 #define SERVER_MEMORY 32768
-/* A body that goes on this far after it was found too long is not read to its end. */
-#define SERVER_DISCARD_MAX ((size_t)1024 * 1024)
 /* The library's epoll loop stalls when exactly 128 events are ready at once: stay below it. */
 #define SERVER_WORKER_CONNECTIONS 120
 /* A listener and the daemon behind it. */
@@ -35,18 +33,6 @@ struct server {
 	atomic_bool stopping;
 	struct held *held;
 	struct port port[LISTENERS];
-};
-
-/* A request under way. */
-struct server_request {
-	struct work work; /* first: what workers call back with */
-	struct server *server;
-	struct listener_conn *conn;
-	struct MHD_Connection *mhd;
-	int64_t begun_ms;
-	size_t body_max, discarded;
-	bool routed, ready; /* response is complete */
-	bool last;	    /* the connection ends with it */
 };
 
 /*
@@ -118,19 +104,10 @@ server_connection(
 		    MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd,
 		    port->listener.tls != NULL ? server_session(mhd) : NULL);
 	} else if (*context != NULL) {
+		exchange_end(((struct listener_conn *)*context)->exchange);
 		listener_gone(*context);
 		*context = NULL;
 	}
-}
-
-/* The request line is there: the rest of the request has its time, all of it together. */
-static void *
-server_request_line(void *cls, const char *uri, struct MHD_Connection *mhd)
-{
-	(void)cls;
-	(void)uri;
-	listener_asking(server_conn(mhd));
-	return NULL;
 }
 
 /* The library's own copy of a header, which it needs no more. */
@@ -142,32 +119,19 @@ server_wipe(const char *text)
 }
 
 static void
-server_request_free(struct server_request *r)
-{
-	struct http_request *request = &r->work.request;
-
-	if (request->authorization != NULL)
-		buf_wipe(&request->body);
-	else
-		buf_free(&request->body);
-	http_response_free(&r->work.response);
-	free(r);
-}
-
-static void
 server_completed(
     void *cls, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode why)
 {
-	struct server_request *r = *context;
+	struct exchange *e = *context;
 
 	(void)cls;
 	(void)why;
-	if (r != NULL) {
-		server_wipe(r->work.request.authorization);
-		server_request_free(r);
+	if (e != NULL) {
+		server_wipe(e->work.request.authorization);
+		exchange_end(e);
 	}
 	*context = NULL;
-	listener_next(server_conn(mhd));
+	listener_next(server_conn(mhd), clock_mono_ms());
 }
 
 static void
@@ -203,6 +167,26 @@ server_buffer(struct http_response *response)
 	return out;
 }
 
+static void
+server_unref(void *cls)
+{
+	ocspcache_unref(cls);
+}
+
+/* The octets of an entry, as long as the library sends them. */
+static struct MHD_Response *
+server_kept(struct ocspcache_kept *kept)
+{
+	struct MHD_Response *out;
+
+	ocspcache_ref(kept);
+	out = MHD_create_response_from_buffer_with_free_callback_cls(
+	    kept->entry.len, kept->entry.response, server_unref, kept);
+	if (out == NULL)
+		ocspcache_unref(kept);
+	return out;
+}
+
 /* The library's own copy of the answer; takes body or fd of it. NULL when it has no memory. */
 static struct MHD_Response *
 server_response(struct http_response *response, bool close_after)
@@ -214,6 +198,8 @@ server_response(struct http_response *response, bool close_after)
 		out = MHD_create_response_from_fd64(response->size, response->fd);
 		if (out != NULL)
 			response->fd = -1;
+	} else if (response->kept != NULL) {
+		out = server_kept(response->kept);
 	} else {
 		out = server_buffer(response);
 	}
@@ -231,26 +217,59 @@ server_response(struct http_response *response, bool close_after)
 	return out;
 }
 
-static enum MHD_Result
-server_answer(struct server_request *r)
+static void
+server_ready_end(void *ready)
 {
-	struct http_response *response = &r->work.response;
-	struct server *server = r->server;
-	uint64_t size = response->fd >= 0 ? response->size : response->body.len;
+	MHD_destroy_response(ready);
+}
+
+/*
+ * The answer in the library's form, and in *shared whether others are sent the same object: it is
+ * then not the caller's. What is made for the first who asks for an entry is kept with it.
+ */
+static struct MHD_Response *
+server_form(struct http_response *response, bool close_after, bool *shared)
+{
+	struct ocspcache_kept *kept = response->kept;
+	struct MHD_Response *out = kept != NULL ? atomic_load(&kept->ready) : NULL;
+
+	*shared = out != NULL;
+	if (*shared)
+		return out;
+	out = server_response(response, close_after);
+	if (out != NULL && kept != NULL && !close_after)
+		*shared = ocspcache_ready(kept, out, server_ready_end);
+	return out;
+}
+
+static uint64_t
+server_size(const struct http_response *response)
+{
+	if (response->fd >= 0)
+		return response->size;
+	return response->kept != NULL ? response->kept->entry.len : response->body.len;
+}
+
+static enum MHD_Result
+server_answer(struct exchange *e)
+{
+	struct http_response *response = &e->work.response;
+	uint64_t size = server_size(response);
 	int64_t now = clock_mono_ms();
 	int status = response->status;
-	struct MHD_Response *out = server_response(
-	    response, r->last || atomic_load(&server->stopping));
+	bool shared;
+	struct MHD_Response *out = server_form(response, e->work.request.last, &shared);
 	enum MHD_Result queued;
 
 	if (out == NULL)
 		return MHD_NO;
-	listener_taking(r->conn, size);
-	queued = MHD_queue_response(r->mhd, (unsigned)status, out);
-	MHD_destroy_response(out);
-	httpd_count_code(server->httpd, status);
-	log_debug("op=http path=%.64s status=%d size=%llu ms=%lld", r->work.request.path, status,
-	    (unsigned long long)size, (long long)(now - r->begun_ms));
+	listener_taking(e->conn, size, now);
+	queued = MHD_queue_response(e->mhd, (unsigned)status, out);
+	if (!shared)
+		MHD_destroy_response(out);
+	httpd_count_code(e->server->httpd, status);
+	log_debug("op=http path=%.64s status=%d size=%llu ms=%lld", e->work.request.path, status,
+	    (unsigned long long)size, (long long)(now - e->begun_ms));
 	return queued;
 }
 
@@ -258,11 +277,11 @@ server_answer(struct server_request *r)
 static void
 server_go(struct work *work)
 {
-	struct server_request *r = (struct server_request *)(void *)work;
+	struct exchange *e = exchange_of(work);
 
-	r->ready = true;
+	e->ready = true;
 	/* The handler is called again; nothing here is touched after this. */
-	MHD_resume_connection(r->mhd);
+	MHD_resume_connection(e->mhd);
 }
 
 static void
@@ -280,8 +299,7 @@ server_busy(struct server *server, struct work *work, const char *detail)
 static void
 server_done(struct work *work)
 {
-	struct server_request *r = (struct server_request *)(void *)work;
-	struct server *server = r->server;
+	struct server *server = exchange_of(work)->server;
 	int64_t delay_ms = work->response.delay_ms;
 
 	if (delay_ms > 0 && !atomic_load(&server->stopping)) {
@@ -292,26 +310,44 @@ server_done(struct work *work)
 	server_go(work);
 }
 
+/* The request line is there: the rest of the request has its time, all of it together. */
+static void *
+server_request_line(void *cls, const char *uri, struct MHD_Connection *mhd)
+{
+	struct port *port = cls;
+	struct listener_conn *conn = server_conn(mhd);
+	struct exchange *e;
+
+	(void)uri;
+	e = exchange_begin(port->server, conn, mhd, server_done);
+	e->begun_ms = clock_mono_ms();
+	listener_asking(conn, e->begun_ms);
+	return e;
+}
+
 /* The body is there. */
 static enum MHD_Result
-server_dispatch(struct server_request *r)
+server_dispatch(struct exchange *e)
 {
-	struct server *server = r->server;
-	struct work *work = &r->work;
+	struct server *server = e->server;
+	struct work *work = &e->work;
+	int64_t now;
 
-	r->routed = true;
+	e->routed = true;
+	work->request.last |= atomic_load(&server->stopping);
 	/* Found too long on the way: the answer changes. */
 	if (work->route != NULL && work->request.too_large)
 		work->route = route_find(&work->request, &work->rest, &work->response);
 	if (work->route == NULL)
-		return server_answer(r);
+		return server_answer(e);
 	if (work->route->fast != NULL &&
 	    work->route->fast(server->httpd, &work->request, work->rest, &work->response))
-		return server_answer(r);
+		return server_answer(e);
 	/* Suspended first: a worker may be done before workers_put returns. */
-	work->deadline_ms = clock_mono_ms() + r->conn->listener->timeout_ms;
-	listener_ours(r->conn);
-	MHD_suspend_connection(r->mhd);
+	now = clock_mono_ms();
+	work->deadline_ms = now + e->conn->listener->timeout_ms;
+	listener_ours(e->conn, now);
+	MHD_suspend_connection(e->mhd);
 	if (workers_put(server->workers[work->route->work], work) != 0) {
 		server_busy(server, work, "http: too many requests are waiting");
 		server_go(work);
@@ -319,128 +355,56 @@ server_dispatch(struct server_request *r)
 	return MHD_YES;
 }
 
-static const char *
-server_header(struct MHD_Connection *mhd, const char *name)
-{
-	return MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, name);
-}
-
 static enum MHD_Result
-server_framing(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+server_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_len,
+    const char *value, size_t value_len)
 {
 	(void)kind;
-	http_framing_note(cls, name, value != NULL ? value : "");
+	(void)value_len;
+	exchange_header(cls, name, name_len, value != NULL ? value : "");
 	return MHD_YES;
-}
-
-static struct server_request *
-server_request_new(
-    struct server *server, struct MHD_Connection *mhd, const char *url, const char *method)
-{
-	struct server_request *r = mem_alloc(sizeof(*r));
-	struct http_request *request = &r->work.request;
-
-	r->server = server;
-	r->conn = server_conn(mhd);
-	r->mhd = mhd;
-	r->begun_ms = clock_mono_ms();
-	r->work.done = server_done;
-	http_response_init(&r->work.response);
-	request->method = http_method_parse(method);
-	request->path = url;
-	request->content_type = server_header(mhd, MHD_HTTP_HEADER_CONTENT_TYPE);
-	request->if_none_match = server_header(mhd, MHD_HTTP_HEADER_IF_NONE_MATCH);
-	request->if_modified_since = server_header(mhd, MHD_HTTP_HEADER_IF_MODIFIED_SINCE);
-	request->authorization = server_header(mhd, MHD_HTTP_HEADER_AUTHORIZATION);
-	return r;
-}
-
-/* True when the request goes on; else response is complete before its body came. */
-static bool
-server_admit(struct server_request *r, unsigned long long size)
-{
-	const struct listener *l = r->conn->listener;
-	struct http_framing framing = { 0 };
-	struct work *work = &r->work;
-	void *session = l->tls != NULL ? server_session(r->mhd) : NULL;
-	const char *fault;
-	int excess = listener_lend(r->conn, session, &work->request);
-
-	(void)MHD_get_connection_values(r->mhd, MHD_HEADER_KIND, server_framing, &framing);
-	fault = http_framing_fault(&framing);
-	work->route = route_find(&work->request, &work->rest, &work->response);
-	if (fault != NULL) {
-		http_fail(&work->response, FAIL_INVALID, fault);
-		return false;
-	}
-	if (work->route == NULL)
-		return size <= SERVER_DISCARD_MAX;
-	if (excess != 0) {
-		http_fail(&work->response, FAIL_DENIED,
-		    "tls: more or longer client certificates than are looked at");
-		return false;
-	}
-	r->body_max = work->route->body_max < l->body_max ? work->route->body_max : l->body_max;
-	if (size <= r->body_max)
-		return true;
-	work->request.too_large = true;
-	work->route = route_find(&work->request, &work->rest, &work->response);
-	require(work->route == NULL);
-	r->last = true;
-	/* Whoever still sends when the connection is closed may never see the answer. */
-	return size <= SERVER_DISCARD_MAX;
 }
 
 /* The headers are there. What can be refused before the body is sent is refused now. */
 static enum MHD_Result
-server_begin(struct server *server, struct MHD_Connection *mhd, const char *url, const char *method,
-    void **context)
+server_begin(struct exchange *e, const char *url, const char *method)
 {
-	const char *length = server_header(mhd, MHD_HTTP_HEADER_CONTENT_LENGTH);
-	struct server_request *r = server_request_new(server, mhd, url, method);
+	struct http_request *request = &e->work.request;
 
-	*context = r;
-	if (server_admit(r, length != NULL ? strtoull(length, NULL, 10) : 0))
+	e->begun = true;
+	request->method = http_method_parse(method);
+	request->path = url;
+	(void)MHD_get_connection_values_n(e->mhd, MHD_HEADER_KIND, server_header, e);
+	if (exchange_admit(e, e->conn->listener->tls != NULL ? server_session(e->mhd) : NULL))
 		return MHD_YES;
-	r->routed = true;
-	r->last = true;
-	return server_answer(r);
-}
-
-/* Part of a body; MHD_NO closes the connection. */
-static enum MHD_Result
-server_body(struct server_request *r, const char *data, size_t *len)
-{
-	struct http_request *request = &r->work.request;
-
-	if (!request->too_large && *len <= r->body_max - request->body.len) {
-		buf_add(&request->body, data, *len);
-	} else {
-		request->too_large = true;
-		buf_wipe(&request->body);
-		r->discarded += *len;
-	}
-	*len = 0;
-	return r->discarded <= SERVER_DISCARD_MAX ? MHD_YES : MHD_NO;
+	e->routed = true;
+	request->last = true;
+	return server_answer(e);
 }
 
 static enum MHD_Result
 server_handle(void *cls, struct MHD_Connection *mhd, const char *url, const char *method,
     const char *version, const char *data, size_t *len, void **context)
 {
-	struct server_request *r = *context;
-	const struct port *port = cls;
+	struct exchange *e = *context;
+	int kept;
 
+	(void)cls;
+	(void)mhd;
 	(void)version;
-	if (r == NULL)
-		return server_begin(port->server, mhd, url, method, context);
-	if (*len > 0)
-		return server_body(r, data, len);
-	if (!r->routed)
-		return server_dispatch(r);
-	if (r->ready) {
-		r->ready = false;
-		return server_answer(r);
+	if (!e->begun)
+		return server_begin(e, url, method);
+	if (*len > 0) {
+		kept = exchange_body(e, data, *len);
+		*len = 0;
+		return kept == 0 ? MHD_YES : MHD_NO;
+	}
+	if (!e->routed)
+		return server_dispatch(e);
+	if (e->ready) {
+		e->ready = false;
+		e->work.request.last |= atomic_load(&e->server->stopping);
+		return server_answer(e);
 	}
 	return MHD_YES;
 }

@@ -10,6 +10,9 @@
 #include "smki/mem.h"
 #include "workers.h"
 
+/* Requests that one thread has under way at a time. */
+#define WORKERS_BATCH 8
+
 struct workers {
 	struct httpd *httpd;
 	struct link *link; /* lent */
@@ -23,25 +26,47 @@ struct workers {
 	pthread_t thread[];
 };
 
-/* Next request, or NULL when all is done and the workers stop. */
+/* The first that waits, out of the queue. The lock is held. */
 static struct work *
-workers_take(struct workers *w, bool *stopping)
+workers_pop(struct workers *w)
 {
-	struct work *work;
+	struct work *work = w->first;
+
+	w->first = work->next;
+	if (w->first == NULL)
+		w->last = NULL;
+	w->waiting--;
+	return work;
+}
+
+/* Whether it keeps no other of its thread waiting. */
+static bool
+workers_in_parts(const struct work *work)
+{
+	return work->route->begin != NULL && !work->request.alone;
+}
+
+/*
+ * The next requests, 0 when all is done and the workers stop. More than one only where others wait
+ * as well and they come in parts: this thread's share of them.
+ */
+static size_t
+workers_take(struct workers *w, struct work *works[WORKERS_BATCH], bool *stopping)
+{
+	size_t n = 0, share;
 
 	pthread_mutex_lock(&w->lock);
 	while (w->first == NULL && !w->stopping)
 		pthread_cond_wait(&w->filled, &w->lock);
-	work = w->first;
-	if (work != NULL) {
-		w->first = work->next;
-		if (w->first == NULL)
-			w->last = NULL;
-		w->waiting--;
-	}
+	share = (w->waiting + w->n - 1) / w->n;
+	if (w->first != NULL)
+		works[n++] = workers_pop(w);
+	while (n > 0 && n < share && n < WORKERS_BATCH && workers_in_parts(works[0]) &&
+	       workers_in_parts(w->first))
+		works[n++] = workers_pop(w);
 	*stopping = w->stopping;
 	pthread_mutex_unlock(&w->lock);
-	return work;
+	return n;
 }
 
 /*
@@ -59,8 +84,26 @@ workers_open(struct route_ctx *ctx)
 	store_close(ctx->store);
 	ctx->store = NULL;
 	if (home_path(&ctx->httpd->home, HOME_DB, path, &err) != 0 ||
-	    store_open(path, STORE_READ, &ctx->store, &err) != 0)
+	    store_open(path, STORE_READ, &ctx->store, &err) != 0 ||
+	    store_cache(ctx->store, ctx->httpd->home.db_reader_cache, &err) != 0)
 		httpd_say(ctx->httpd, &err);
+}
+
+/* Answer one, or leave its signature to be waited for. */
+static struct respond_job *
+workers_begin(struct route_ctx *ctx, struct work *work, bool stopping)
+{
+	const struct route *route = work->route;
+
+	if (stopping || clock_mono_ms() > work->deadline_ms) {
+		http_fail(&work->response, FAIL_UNAVAILABLE,
+		    stopping ? "http: the service stops" : "http: waited too long");
+		return NULL;
+	}
+	if (route->begin != NULL)
+		return route->begin(ctx, &work->request, work->rest, &work->response);
+	route->fn(ctx, &work->request, work->rest, &work->response);
+	return NULL;
 }
 
 static void *
@@ -68,19 +111,28 @@ workers_main(void *arg)
 {
 	struct workers *w = arg;
 	struct route_ctx ctx = { .httpd = w->httpd, .link = w->link };
-	struct work *work;
+	struct work *works[WORKERS_BATCH];
+	struct respond_job *jobs[WORKERS_BATCH];
 	bool stopping;
+	size_t n;
 
 	workers_open(&ctx);
-	while ((work = workers_take(w, &stopping)) != NULL) {
-		if (stopping || clock_mono_ms() > work->deadline_ms) {
-			http_fail(&work->response, FAIL_UNAVAILABLE,
-			    stopping ? "http: the service stops" : "http: waited too long");
-		} else {
+	while ((n = workers_take(w, works, &stopping)) > 0) {
+		/* After all of them came. */
+		if (!stopping)
 			workers_open(&ctx);
-			work->route->fn(&ctx, &work->request, work->rest, &work->response);
+		for (size_t i = 0; i < n; i++) {
+			jobs[i] = workers_begin(&ctx, works[i], stopping);
+			if (jobs[i] == NULL)
+				works[i]->done(works[i]);
 		}
-		work->done(work);
+		for (size_t i = 0; i < n; i++) {
+			if (jobs[i] == NULL)
+				continue;
+			works[i]->route->end(
+			    w->httpd, &works[i]->request, jobs[i], &works[i]->response);
+			works[i]->done(works[i]);
+		}
 	}
 	store_close(ctx.store);
 	pthread_mutex_lock(&w->lock);

@@ -21,19 +21,28 @@
 /* Slots of one bucket: an entry stands in one of them or nowhere. */
 #define CACHE_WAYS 8
 
+/* Small, so that those asked for stay near: what an entry is for lies with it. */
 struct cache_slot {
-	uint8_t id[OCSPCACHE_ID_MAX];
-	size_t id_len; /* 0 = empty */
-	struct serial serial;
+	struct ocspcache_kept *kept; /* NULL = empty */
 	bool used, refreshing;
-	struct ocspcache_entry *entry;
 };
 
 struct cache_shard {
 	pthread_mutex_t lock;
-	struct cache_slot *slots; /* n_buckets * CACHE_WAYS */
+	/* Buckets of CACHE_WAYS each. Most slots are told apart by a tag of the serial. */
+	uint32_t *tags;
+	struct cache_slot *slots;
 	size_t entries;
+	uint64_t hits, misses;
 	unsigned hand;
+};
+
+/* The bucket where a serial's entries are, if anywhere. */
+struct cache_place {
+	struct cache_shard *shard;
+	uint32_t *tags;
+	struct cache_slot *slots;
+	uint32_t tag;
 };
 
 /* A CertID that a thread signs for now. */
@@ -61,7 +70,8 @@ struct ocspcache {
 	pthread_mutex_t claim_lock;
 	pthread_cond_t claim_ended;
 	struct ocspcache_claim *claims;
-	_Atomic uint64_t hits, misses, dropped, evicted;
+	_Atomic uint64_t misses; /* of those who were not let as far as a shard */
+	_Atomic uint64_t dropped, evicted;
 };
 
 /* Serials are the CA's random numbers, but CertIDs come from strangers: hence a secret seed. */
@@ -77,31 +87,76 @@ cache_hash(const struct ocspcache *cache, const struct serial *serial)
 	return h ^ h >> 32;
 }
 
-static struct cache_shard *
-cache_shard(struct ocspcache *cache, const struct serial *serial, struct cache_slot **bucket)
+static struct cache_place
+cache_place(struct ocspcache *cache, const struct serial *serial)
 {
 	uint64_t h = cache_hash(cache, serial);
 	struct cache_shard *shard = &cache->shard[h % CACHE_SHARDS];
+	size_t first = h / CACHE_SHARDS % cache->n_buckets * CACHE_WAYS;
 
-	*bucket = &shard->slots[h / CACHE_SHARDS % cache->n_buckets * CACHE_WAYS];
-	return shard;
+	return (struct cache_place){
+		.shard = shard,
+		.tags = &shard->tags[first],
+		.slots = &shard->slots[first],
+		.tag = (uint32_t)(h >> 32),
+	};
+}
+
+/* The way of this CertID, or -1. The shard's lock is held. */
+static int
+cache_find(const struct cache_place *place, const struct ocsp_id *id)
+{
+	for (int i = 0; i < CACHE_WAYS; i++) {
+		const struct ocspcache_kept *kept = place->slots[i].kept;
+
+		if (place->tags[i] == place->tag && kept != NULL && kept->id_len == id->whole.len &&
+		    memcmp(kept->id, id->whole.p, id->whole.len) == 0)
+			return i;
+	}
+	return -1;
+}
+
+void
+ocspcache_ref(struct ocspcache_kept *kept)
+{
+	atomic_fetch_add(&kept->refs, 1);
+}
+
+void
+ocspcache_unref(struct ocspcache_kept *kept)
+{
+	if (atomic_fetch_sub(&kept->refs, 1) == 1)
+		free(kept);
+}
+
+void
+ocspcache_drop(struct ocspcache_kept *kept)
+{
+	void *ready;
+
+	if (atomic_fetch_sub(&kept->users, 1) > 1)
+		return;
+	ready = atomic_load(&kept->ready);
+	if (ready != NULL)
+		atomic_load (&kept->end)(ready);
+	ocspcache_unref(kept);
+}
+
+bool
+ocspcache_ready(struct ocspcache_kept *kept, void *ready, void (*end)(void *ready))
+{
+	void *none = NULL;
+
+	/* Who is first with ready has it ended by his own function or by an equal one. */
+	atomic_store(&kept->end, end);
+	return atomic_compare_exchange_strong(&kept->ready, &none, ready);
 }
 
 /* The shard's lock is held. */
-static struct cache_slot *
-cache_find(struct cache_slot *bucket, const struct ocsp_id *id)
-{
-	for (size_t i = 0; i < CACHE_WAYS; i++)
-		if (bucket[i].id_len == id->whole.len &&
-		    memcmp(bucket[i].id, id->whole.p, id->whole.len) == 0)
-			return &bucket[i];
-	return NULL;
-}
-
 static void
 cache_clear(struct cache_shard *shard, struct cache_slot *slot)
 {
-	free(slot->entry);
+	ocspcache_drop(slot->kept);
 	*slot = (struct cache_slot){ 0 };
 	shard->entries--;
 }
@@ -109,7 +164,8 @@ cache_clear(struct cache_shard *shard, struct cache_slot *slot)
 struct ocspcache *
 ocspcache_new(size_t octets)
 {
-	size_t each = sizeof(struct ocspcache_entry) + sizeof(struct cache_slot);
+	size_t each = sizeof(struct ocspcache_kept) + OCSPCACHE_READY_OCTETS +
+		      sizeof(struct cache_slot) + sizeof(uint32_t);
 	struct ocspcache *cache = mem_alloc(sizeof(*cache));
 
 	cache->n_buckets = octets / each / CACHE_SHARDS / CACHE_WAYS;
@@ -117,9 +173,11 @@ ocspcache_new(size_t octets)
 		cache->n_buckets = 1;
 	require(RAND_bytes((unsigned char *)&cache->seed, sizeof(cache->seed)) == 1);
 	for (size_t i = 0; i < CACHE_SHARDS; i++) {
-		require(pthread_mutex_init(&cache->shard[i].lock, NULL) == 0);
-		cache->shard[i].slots = mem_array(
-		    cache->n_buckets * CACHE_WAYS, sizeof(struct cache_slot));
+		struct cache_shard *shard = &cache->shard[i];
+
+		require(pthread_mutex_init(&shard->lock, NULL) == 0);
+		shard->tags = mem_array(cache->n_buckets * CACHE_WAYS, sizeof(uint32_t));
+		shard->slots = mem_array(cache->n_buckets * CACHE_WAYS, sizeof(struct cache_slot));
 	}
 	require(pthread_rwlock_init(&cache->follow, NULL) == 0);
 	require(pthread_mutex_init(&cache->claim_lock, NULL) == 0);
@@ -136,7 +194,7 @@ cache_empty(struct ocspcache *cache)
 
 		pthread_mutex_lock(&shard->lock);
 		for (size_t k = 0; k < cache->n_buckets * CACHE_WAYS && shard->entries > 0; k++)
-			if (shard->slots[k].id_len > 0)
+			if (shard->slots[k].kept != NULL)
 				cache_clear(shard, &shard->slots[k]);
 		pthread_mutex_unlock(&shard->lock);
 	}
@@ -150,6 +208,7 @@ ocspcache_free(struct ocspcache *cache)
 	require(cache->claims == NULL);
 	cache_empty(cache);
 	for (size_t i = 0; i < CACHE_SHARDS; i++) {
+		free(cache->shard[i].tags);
 		free(cache->shard[i].slots);
 		pthread_mutex_destroy(&cache->shard[i].lock);
 	}
@@ -177,54 +236,65 @@ cache_followed(struct ocspcache *cache, const struct statusmark *mark)
 	       atomic_load(&cache->generation) == mark->generation;
 }
 
-bool
-ocspcache_get(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,
-    time_t now, struct ocspcache_entry *out, bool *refresh)
+/* Past half of its life. */
+static bool
+cache_is_old(const struct ocspcache_entry *entry, time_t now)
 {
-	struct cache_slot *bucket, *slot;
-	struct cache_shard *shard;
-	bool found = false;
+	return now - entry->produced_at >= (entry->next_update - entry->produced_at) / 2;
+}
+
+struct ocspcache_kept *
+ocspcache_get(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,
+    time_t now, bool *refresh)
+{
+	struct ocspcache_kept *kept = NULL;
+	const struct ocspcache_entry *entry;
+	struct cache_place place;
+	struct cache_slot *slot;
+	int way;
 
 	*refresh = false;
-	if (id->whole.len > OCSPCACHE_ID_MAX || !id->serial_ok || !cache_followed(cache, mark))
-		goto out;
-	shard = cache_shard(cache, &id->serial, &bucket);
-	pthread_mutex_lock(&shard->lock);
-	slot = cache_find(bucket, id);
-	if (slot != NULL && now >= slot->entry->produced_at && now < slot->entry->next_update) {
-		found = true;
-		slot->used = true;
-		memcpy(out, slot->entry,
-		    offsetof(struct ocspcache_entry, response) + slot->entry->len);
-		if (!slot->refreshing &&
-		    now - slot->entry->produced_at >=
-			(slot->entry->next_update - slot->entry->produced_at) / 2)
+	if (id->whole.len > OCSPCACHE_ID_MAX || !id->serial_ok || !cache_followed(cache, mark)) {
+		atomic_fetch_add_explicit(&cache->misses, 1, memory_order_relaxed);
+		return NULL;
+	}
+	place = cache_place(cache, &id->serial);
+	pthread_mutex_lock(&place.shard->lock);
+	way = cache_find(&place, id);
+	slot = &place.slots[way < 0 ? 0 : way];
+	entry = way < 0 ? NULL : &slot->kept->entry;
+	if (entry != NULL && now >= entry->produced_at && now < entry->next_update) {
+		kept = slot->kept;
+		atomic_fetch_add(&kept->users, 1);
+		/* Written only when it changes: the slot is in every core's cache then. */
+		if (!slot->used)
+			slot->used = true;
+		if (!slot->refreshing && cache_is_old(entry, now))
 			*refresh = slot->refreshing = true;
 	}
-	pthread_mutex_unlock(&shard->lock);
-out:
-	atomic_fetch_add_explicit(found ? &cache->hits : &cache->misses, 1, memory_order_relaxed);
-	return found;
+	place.shard->hits += kept != NULL;
+	place.shard->misses += kept == NULL;
+	pthread_mutex_unlock(&place.shard->lock);
+	return kept;
 }
 
 static int
 cache_drop(void *ctx, const struct serial *serial, int64_t event, struct err *err)
 {
 	struct ocspcache *cache = ctx;
-	struct cache_slot *bucket;
-	struct cache_shard *shard = cache_shard(cache, serial, &bucket);
+	struct cache_place place = cache_place(cache, serial);
 	size_t at = cache->n_changed++ % CACHE_CHANGED;
 
 	(void)err;
 	cache->changed[at].serial = *serial;
 	cache->changed[at].generation = (uint64_t)event;
-	pthread_mutex_lock(&shard->lock);
-	for (size_t i = 0; i < CACHE_WAYS; i++)
-		if (bucket[i].id_len > 0 && serial_eq(&bucket[i].serial, serial)) {
-			cache_clear(shard, &bucket[i]);
+	pthread_mutex_lock(&place.shard->lock);
+	for (struct cache_slot *slot = place.slots; slot < place.slots + CACHE_WAYS; slot++)
+		if (slot->kept != NULL && serial_eq(&slot->kept->serial, serial)) {
+			cache_clear(place.shard, slot);
 			atomic_fetch_add(&cache->dropped, 1);
 		}
-	pthread_mutex_unlock(&shard->lock);
+	pthread_mutex_unlock(&place.shard->lock);
 	return 0;
 }
 
@@ -281,52 +351,62 @@ cache_changed_since(
 	return cache->n_changed > CACHE_CHANGED; /* older ones are forgotten */
 }
 
-/* A place in the bucket: the entry's own, an empty one, or one not asked for since it was last
+/* A way in the bucket: the entry's own, an empty one, or one not asked for since it was last
  * passed over. The shard's lock is held. */
-static struct cache_slot *
-cache_place(struct ocspcache *cache, struct cache_shard *shard, struct cache_slot *bucket,
-    const struct ocsp_id *id)
+static int
+cache_way(struct ocspcache *cache, const struct cache_place *place, const struct ocsp_id *id)
 {
-	struct cache_slot *slot = cache_find(bucket, id);
+	int way = cache_find(place, id);
 
-	for (size_t i = 0; slot == NULL && i < CACHE_WAYS; i++)
-		if (bucket[i].id_len == 0)
-			return &bucket[i];
-	while (slot == NULL) {
-		struct cache_slot *at = &bucket[shard->hand++ % CACHE_WAYS];
+	for (int i = 0; way < 0 && i < CACHE_WAYS; i++)
+		if (place->slots[i].kept == NULL)
+			return i;
+	while (way < 0) {
+		int at = (int)(place->shard->hand++ % CACHE_WAYS);
 
-		if (!at->used) {
-			slot = at;
+		if (!place->slots[at].used) {
+			way = at;
 			atomic_fetch_add(&cache->evicted, 1);
 		}
-		at->used = false;
+		place->slots[at].used = false;
 	}
-	cache_clear(shard, slot);
-	return slot;
+	cache_clear(place->shard, &place->slots[way]);
+	return way;
+}
+
+static struct ocspcache_kept *
+cache_keep(const struct ocsp_id *id, const struct ocspcache_entry *entry)
+{
+	size_t size = offsetof(struct ocspcache_entry, response) + entry->len;
+	struct ocspcache_kept *kept = mem_alloc(offsetof(struct ocspcache_kept, entry) + size);
+
+	kept->users = kept->refs = 1;
+	kept->serial = id->serial;
+	kept->id_len = id->whole.len;
+	memcpy(kept->id, id->whole.p, id->whole.len);
+	memcpy(&kept->entry, entry, size);
+	return kept;
 }
 
 void
 ocspcache_put(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,
     const struct ocspcache_entry *entry)
 {
-	struct cache_slot *bucket, *slot;
-	struct cache_shard *shard;
+	struct cache_place place;
+	int way;
 
 	if (id->whole.len > OCSPCACHE_ID_MAX || !id->serial_ok ||
 	    entry->len > OCSPCACHE_RESPONSE_MAX)
 		return;
 	pthread_rwlock_rdlock(&cache->follow);
 	if (!cache_changed_since(cache, mark, &id->serial)) {
-		shard = cache_shard(cache, &id->serial, &bucket);
-		pthread_mutex_lock(&shard->lock);
-		slot = cache_place(cache, shard, bucket, id);
-		memcpy(slot->id, id->whole.p, id->whole.len);
-		slot->id_len = id->whole.len;
-		slot->serial = id->serial;
-		slot->entry = mem_copy(
-		    entry, offsetof(struct ocspcache_entry, response) + entry->len);
-		shard->entries++;
-		pthread_mutex_unlock(&shard->lock);
+		place = cache_place(cache, &id->serial);
+		pthread_mutex_lock(&place.shard->lock);
+		way = cache_way(cache, &place, id);
+		place.tags[way] = place.tag;
+		place.slots[way].kept = cache_keep(id, entry);
+		place.shard->entries++;
+		pthread_mutex_unlock(&place.shard->lock);
 	}
 	pthread_rwlock_unlock(&cache->follow);
 }
@@ -392,7 +472,6 @@ void
 ocspcache_counts(struct ocspcache *cache, struct ocspcache_counts *out)
 {
 	struct ocspcache_counts counts = {
-		.hits = atomic_load(&cache->hits),
 		.misses = atomic_load(&cache->misses),
 		.dropped = atomic_load(&cache->dropped),
 		.evicted = atomic_load(&cache->evicted),
@@ -401,6 +480,8 @@ ocspcache_counts(struct ocspcache *cache, struct ocspcache_counts *out)
 	for (size_t i = 0; i < CACHE_SHARDS; i++) {
 		pthread_mutex_lock(&cache->shard[i].lock);
 		counts.entries += cache->shard[i].entries;
+		counts.hits += cache->shard[i].hits;
+		counts.misses += cache->shard[i].misses;
 		pthread_mutex_unlock(&cache->shard[i].lock);
 	}
 	*out = counts;

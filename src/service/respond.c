@@ -323,23 +323,32 @@ respond_store_failed(struct err *err)
 	return -1;
 }
 
+/* What is answered, before and while it is signed. */
+struct respond_job {
+	struct responder *responder;
+	struct respond_set *set; /* held */
+	struct respond_meta meta;
+	struct ocsp_pending pending;
+	bool begun;
+	struct err err; /* why it was not begun */
+};
+
+/* A refused PIN is the service's trouble: unauthorized would blame the requester. */
 static int
-respond_sign(const struct responder *responder, const struct ocsp_params *params, struct buf *out,
-    struct err *err)
+respond_sign_failed(struct err *err)
 {
-	if (ocsp_response_build(params, &responder->conf.signer, out, err) == 0)
-		return 0;
-	/* A refused PIN is the service's trouble: unauthorized would blame the requester. */
 	if (err->code == FAIL_DENIED)
 		err->code = FAIL_UNAVAILABLE;
 	return -1;
 }
 
 static int
-respond_build(const struct responder *responder, const struct respond_set *set, struct store *store,
-    const uint8_t *octets, size_t len, struct buf *out, struct respond_meta *meta, struct err *err)
+respond_decide(struct respond_job *job, struct store *store, const uint8_t *octets, size_t len)
 {
-	const struct respond_conf *conf = &responder->conf;
+	const struct respond_conf *conf = &job->responder->conf;
+	const struct respond_set *set = job->set;
+	struct respond_meta *meta = &job->meta;
+	struct err *err = &job->err;
 	struct ocsp_request request;
 	struct ocsp_answer answers[OCSP_IDS_MAX];
 	struct ocsp_params params = { .answers = answers };
@@ -357,8 +366,8 @@ respond_build(const struct responder *responder, const struct respond_set *set, 
 		return -1;
 	for (size_t i = 0; i < request.n; i++)
 		ours[i] = named[i] == by;
-	if (respond_answers(
-		responder, store, set->cas->ca[by].id, &request, ours, answers, meta, err) != 0)
+	if (respond_answers(job->responder, store, set->cas->ca[by].id, &request, ours, answers,
+		meta, err) != 0)
 		return respond_store_failed(err);
 	cert = &set->of[by].cert;
 	params.n = request.n;
@@ -372,20 +381,44 @@ respond_build(const struct responder *responder, const struct respond_set *set, 
 	params.responder_cert = cert->der;
 	meta->produced_at = params.produced_at;
 	meta->next_update = params.next_update;
-	return respond_sign(responder, &params, out, err);
+	if (ocsp_response_begin(&params, &conf->signer, &job->pending, err) != 0)
+		return respond_sign_failed(err);
+	return 0;
+}
+
+struct respond_job *
+respond_begin(struct responder *responder, struct store *store, const uint8_t *request, size_t len)
+{
+	struct respond_job *job = mem_alloc(sizeof(*job));
+
+	job->responder = responder;
+	job->set = responder_hold(responder);
+	job->begun = respond_decide(job, store, request, len) == 0;
+	return job;
+}
+
+void
+respond_end(struct respond_job *job, struct buf *out, struct respond_meta *meta, struct err *err)
+{
+	bool ok = job->begun;
+
+	if (ok && ocsp_response_end(&job->pending, out, &job->err) != 0) {
+		respond_sign_failed(&job->err);
+		ok = false;
+	}
+	*meta = job->meta;
+	if (!ok) {
+		*meta = (struct respond_meta){ .ocsp_status = err_ocsp_status(job->err.code) };
+		ocsp_error_put(out, meta->ocsp_status);
+		*err = job->err;
+	}
+	responder_drop(job->responder, job->set);
+	free(job);
 }
 
 void
 respond(struct responder *responder, struct store *store, const uint8_t *request, size_t len,
     struct buf *out, struct respond_meta *meta, struct err *err)
 {
-	struct respond_set *set = responder_hold(responder);
-	struct respond_meta told = { 0 };
-
-	if (respond_build(responder, set, store, request, len, out, &told, err) != 0) {
-		told = (struct respond_meta){ .ocsp_status = err_ocsp_status(err->code) };
-		ocsp_error_put(out, told.ocsp_status);
-	}
-	*meta = told;
-	responder_drop(responder, set);
+	respond_end(respond_begin(responder, store, request, len), out, meta, err);
 }

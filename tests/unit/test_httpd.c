@@ -170,15 +170,46 @@ test_framing(void)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		struct http_framing framing = { 0 };
+		struct http_request request = { 0 };
 		const char *fault;
 
 		for (size_t j = 0; j < 3 && cases[i].headers[j][0] != NULL; j++)
-			http_framing_note(&framing, cases[i].headers[j][0], cases[i].headers[j][1]);
+			http_header_note(&request, &framing, cases[i].headers[j][0],
+			    strlen(cases[i].headers[j][0]), cases[i].headers[j][1]);
 		fault = http_framing_fault(&framing);
 		CHECK_ROW(cases[i].name, (fault == NULL) == (cases[i].fault == NULL));
 		CHECK_ROW(cases[i].name, fault == NULL || cases[i].fault == NULL ||
 					     strstr(fault, cases[i].fault) != NULL);
 	}
+}
+
+/* What a request gets out of its headers: of several with one name the first. */
+static void
+test_headers(void)
+{
+	static const char *const headers[][2] = {
+		{ "Host", "x" },
+		{ "content-type", "a" },
+		{ "Content-Type", "b" },
+		{ "IF-NONE-MATCH", "c" },
+		{ "If-Modified-Since", "d" },
+		{ "if-modified-since", "e" },
+		{ "Authorization", "f" },
+		{ "authorizatiom", "g" },
+		{ "Content-Length", "5" },
+	};
+	struct http_framing framing = { 0 };
+	struct http_request request = { 0 };
+
+	for (size_t i = 0; i < ARRAY_LEN(headers); i++)
+		http_header_note(
+		    &request, &framing, headers[i][0], strlen(headers[i][0]), headers[i][1]);
+	CHECK_STR(request.content_type, "a");
+	CHECK_STR(request.if_none_match, "c");
+	CHECK_STR(request.if_modified_since, "d");
+	CHECK_STR(request.authorization, "f");
+	CHECK_STR(framing.length, "5");
+	CHECK(http_framing_fault(&framing) == NULL);
 }
 
 /* Strangers cannot fill the log, neither with one trouble nor with many. */
@@ -280,6 +311,71 @@ test_workers(void)
 	CHECK(workers_put(workers, &work[3]) == 0);
 	gate_wait(&gate.done, 4);
 	CHECK(workers_stop(workers, 10000) == 0);
+	for (size_t i = 0; i < ARRAY_LEN(work); i++)
+		http_response_free(&work[i].response);
+	httpd_free(httpd);
+}
+
+/* Places that were begun, in order, and when each was ended: after how many beginnings. */
+static struct {
+	size_t begun, ended, at[8];
+} parts;
+
+static struct respond_job *
+parts_begin(struct route_ctx *c, const struct http_request *request, const char *rest,
+    struct http_response *response)
+{
+	parts.begun++;
+	/* "now": the answer is there without a second part. */
+	return strcmp(rest, "now") == 0 ? NULL : (struct respond_job *)(void *)&parts;
+}
+
+static void
+parts_end(struct httpd *httpd, const struct http_request *request, struct respond_job *job,
+    struct http_response *response)
+{
+	CHECK(job == (struct respond_job *)(void *)&parts);
+	parts.at[parts.ended++] = parts.begun;
+}
+
+/* A thread begins what waits in parts before it ends the first; what may wait goes alone. */
+static void
+test_workers_parts(void)
+{
+	static const struct route gate_first = { .path = "/gate", .fn = gate_route };
+	static const struct route in_parts = {
+		.path = "/parts", .begin = parts_begin, .end = parts_end
+	};
+	static const struct home nowhere = { .dir = "/nonexistent" };
+	struct work work[7] = { 0 };
+	struct httpd *httpd = httpd_new(&nowhere);
+	struct workers *workers = workers_new(httpd, NULL, 1, ARRAY_LEN(work));
+
+	gate.open = false;
+	gate.entered = gate.done = 0;
+	for (size_t i = 0; i < ARRAY_LEN(work); i++) {
+		http_response_init(&work[i].response);
+		work[i].route = i == 0 ? &gate_first : &in_parts;
+		work[i].rest = i == 2 ? "now" : "";
+		work[i].request.alone = i == 5;
+		work[i].done = gate_done;
+		work[i].deadline_ms = clock_mono_ms() + 3600000;
+	}
+	CHECK(workers_put(workers, &work[0]) == 0);
+	gate_wait(&gate.entered, 1);
+	for (size_t i = 1; i < ARRAY_LEN(work); i++)
+		CHECK(workers_put(workers, &work[i]) == 0);
+	pthread_mutex_lock(&gate.lock);
+	gate.open = true;
+	pthread_cond_broadcast(&gate.moved);
+	pthread_mutex_unlock(&gate.lock);
+	gate_wait(&gate.done, ARRAY_LEN(work));
+	CHECK(workers_stop(workers, 10000) == 0);
+	CU_ASSERT_EQUAL(parts.begun, 6);
+	CU_ASSERT_EQUAL(parts.ended, 5);
+	/* Four together, one of them without a second part; then one; then the last. */
+	CHECK(parts.at[0] == 4 && parts.at[1] == 4 && parts.at[2] == 4);
+	CHECK(parts.at[3] == 5 && parts.at[4] == 6);
 	for (size_t i = 0; i < ARRAY_LEN(work); i++)
 		http_response_free(&work[i].response);
 	httpd_free(httpd);
@@ -408,8 +504,10 @@ static const struct test_case cases[] = {
 	{ "validators", test_validate },
 	{ "error bodies", test_problem },
 	{ "framing", test_framing },
+	{ "headers", test_headers },
 	{ "troubles logged", test_say },
 	{ "workers", test_workers },
+	{ "workers, in parts", test_workers_parts },
 	{ "housekeeping", test_keeper },
 };
 

@@ -154,7 +154,7 @@ test_conns(void)
 		require(socketpair(AF_UNIX, SOCK_STREAM, 0, fds[i]) == 0);
 		conns_add(&conns, &conn[i], fds[i][0], TURN_IDLE, 0, i == 1 ? 10 : 1000);
 	}
-	conns_turn(&conns, &conn[0], TURN_ASKING, 500, 10);
+	conns_turn(&conn[0], TURN_ASKING, 500, 10);
 	CU_ASSERT_EQUAL(conns_cut(&conns, no_limit, 505), 1);
 	CHECK(!conn_is_cut(fds[0][1]) && conn_is_cut(fds[1][1]) && !conn_is_cut(fds[2][1]));
 	conns_remove(&conns, &conn[1]);

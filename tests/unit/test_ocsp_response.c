@@ -19,6 +19,17 @@
 #define NONCE16 "301f06092b060105050730010204120410000102030405060708090a0b0c0d0e0f"
 
 /* TBSResponseData in a response of ours: found by walking, so also a check of what is around. */
+static int
+response_build(
+    const struct ocsp_params *params, const struct signer *signer, struct buf *out, struct err *err)
+{
+	struct ocsp_pending pending;
+
+	if (ocsp_response_begin(params, signer, &pending, err) != 0)
+		return -1;
+	return ocsp_response_end(&pending, out, err);
+}
+
 static struct span
 response_tbs(const struct buf *der, struct span *certs)
 {
@@ -109,8 +120,8 @@ ocsp_octets(void)
 
 		if (octets[i].nonce)
 			params.nonce = buf_span(&nonce);
-		CHECK_ROW(octets[i].name,
-		    ocsp_response_build(&params, softsign_signer(s), &out, &err) == 0);
+		CHECK_ROW(
+		    octets[i].name, response_build(&params, softsign_signer(s), &out, &err) == 0);
 		tbs = response_tbs(&out, &certs);
 		hex_put(&want, octets[i].before);
 		buf_add(&want, key_hash, sizeof(key_hash));
@@ -233,7 +244,7 @@ exchange(bool delegated, bool sha256, bool forged)
 		len = i2d_X509(cert, &cert_der);
 		params.responder_cert = (struct span){ cert_der, (size_t)len };
 	}
-	CHECK(ocsp_response_build(&params,
+	CHECK(response_build(&params,
 		  softsign_signer(forged      ? stranger
 				  : delegated ? own
 					      : ca),
@@ -296,21 +307,21 @@ ocsp_signer_fails(void)
 	hex_put(&id, ID5);
 	answer.id = buf_span(&id);
 	s->refuse = true;
-	CHECK(ocsp_response_build(&params, softsign_signer(s), &out, &err) == -1);
+	CHECK(response_build(&params, softsign_signer(s), &out, &err) == -1);
 	CHECK(err.code == FAIL_UNAVAILABLE && out.len == 0);
 	s->refuse = false;
 	s->corrupt = true;
-	CHECK(ocsp_response_build(&params, softsign_signer(s), &out, &err) == -1);
+	CHECK(response_build(&params, softsign_signer(s), &out, &err) == -1);
 	CHECK(err.code == FAIL_UNAVAILABLE && out.len == 0);
 	s->corrupt = false;
 
 	/* A responder certificate that ends now leaves no time for an answer. */
 	s->calls = 0;
 	params.next_update = T0;
-	CHECK(ocsp_response_build(&params, softsign_signer(s), &out, &err) == -1);
+	CHECK(response_build(&params, softsign_signer(s), &out, &err) == -1);
 	CHECK(err.code == FAIL_INTERNAL && out.len == 0 && s->calls == 0);
 	params.next_update = T0 + 1;
-	CHECK(ocsp_response_build(&params, softsign_signer(s), &out, &err) == 0);
+	CHECK(response_build(&params, softsign_signer(s), &out, &err) == 0);
 	CHECK(out.len > 0 && s->calls == 1);
 	buf_free(&id);
 	buf_free(&out);

@@ -110,13 +110,27 @@ follow(struct world *w)
 	return ocspcache_follow(w->cache, &mark, w->rig->reader, &rig_err);
 }
 
+/* A copy of what is found. */
+static bool
+get_refresh(struct world *w, const struct statusmark *mark, const struct ocsp_id *id, time_t now,
+    struct ocspcache_entry *out, bool *refresh)
+{
+	struct ocspcache_kept *kept = ocspcache_get(w->cache, mark, id, now, refresh);
+
+	if (kept == NULL)
+		return false;
+	memcpy(out, &kept->entry, offsetof(struct ocspcache_entry, response) + kept->entry.len);
+	ocspcache_drop(kept);
+	return true;
+}
+
 static bool
 get(struct world *w, const struct ocsp_id *id, time_t now, struct ocspcache_entry *out)
 {
 	struct statusmark mark = statuspage_get(w->seen);
 	bool refresh;
 
-	return ocspcache_get(w->cache, &mark, id, now, out, &refresh);
+	return get_refresh(w, &mark, id, now, out, &refresh);
 }
 
 static void
@@ -178,9 +192,9 @@ test_cache_times(void)
 	CHECK(!get(&w, &id, t + 100, &out));
 	/* A new one is asked for once, from half of the life on. */
 	ocspcache_put(w.cache, &mark, &id, &e);
-	CHECK(ocspcache_get(w.cache, &mark, &id, t + 49, &out, &refresh) && !refresh);
-	CHECK(ocspcache_get(w.cache, &mark, &id, t + 50, &out, &refresh) && refresh);
-	CHECK(ocspcache_get(w.cache, &mark, &id, t + 60, &out, &refresh) && !refresh);
+	CHECK(get_refresh(&w, &mark, &id, t + 49, &out, &refresh) && !refresh);
+	CHECK(get_refresh(&w, &mark, &id, t + 50, &out, &refresh) && refresh);
+	CHECK(get_refresh(&w, &mark, &id, t + 60, &out, &refresh) && !refresh);
 	e = world_entry(t + 60, 100, 'b');
 	ocspcache_put(w.cache, &mark, &id, &e);
 	CHECK(get(&w, &id, t + 120, &out) && out.response[0] == 'b');
@@ -347,6 +361,63 @@ test_cache_bounds(void)
 	world_free(&w);
 }
 
+static unsigned ready_ended;
+
+static void
+ready_end(void *ready)
+{
+	ready_ended += *(unsigned *)ready;
+}
+
+/* What a user made of an entry lives as long as there are users, its octets as long as a reference
+ * is held. */
+static void
+test_cache_ready(void)
+{
+	struct world w;
+	struct ocspcache_kept *first, *second, *newer;
+	struct ocspcache_entry e = world_entry(1000000, 100, 'a');
+	unsigned one = 1, hundred = 100;
+	struct statusmark mark;
+	struct serial serial;
+	uint8_t octets[2 + SERIAL_MAX];
+	struct ocsp_id id;
+	bool refresh;
+
+	world_init(&w);
+	serial = world_serial(&w, 1);
+	id = world_id(&serial, octets, 1);
+	CHECK(follow(&w) == 0);
+	mark = statuspage_get(w.seen);
+	ocspcache_put(w.cache, &mark, &id, &e);
+	first = ocspcache_get(w.cache, &mark, &id, 1000000, &refresh);
+	second = ocspcache_get(w.cache, &mark, &id, 1000000, &refresh);
+	require(first != NULL && first == second);
+	CHECK(atomic_load(&first->ready) == NULL);
+	CHECK(ocspcache_ready(first, &one, ready_end));
+	CHECK(!ocspcache_ready(second, &hundred, ready_end));
+	CHECK(atomic_load(&second->ready) == &one);
+	ocspcache_ref(first);
+	/* Another one in its place: those who have the old one keep it. */
+	e = world_entry(1000000, 100, 'b');
+	ocspcache_put(w.cache, &mark, &id, &e);
+	newer = ocspcache_get(w.cache, &mark, &id, 1000000, &refresh);
+	require(newer != NULL && newer != first);
+	CHECK(newer->entry.response[0] == 'b' && atomic_load(&newer->ready) == NULL);
+	CHECK(ocspcache_ready(newer, &hundred, ready_end));
+	ocspcache_drop(first);
+	CHECK(ready_ended == 0);
+	ocspcache_drop(second);
+	CHECK(ready_ended == 1);
+	CHECK(first->entry.response[0] == 'a');
+	ocspcache_unref(first);
+	ocspcache_flush(w.cache);
+	CHECK(ready_ended == 1);
+	ocspcache_drop(newer);
+	CHECK(ready_ended == 101);
+	world_free(&w);
+}
+
 struct claimer {
 	struct world *w;
 	const struct ocsp_id *id;
@@ -363,11 +434,11 @@ claimer_main(void *arg)
 	struct ocspcache_claim *claim;
 	bool refresh;
 
-	while (!ocspcache_get(c->w->cache, &c->mark, c->id, 1000000, &out, &refresh)) {
+	while (!get_refresh(c->w, &c->mark, c->id, 1000000, &out, &refresh)) {
 		if (!ocspcache_claim(c->w->cache, &c->mark, c->id, &claim))
 			continue;
 		/* Between the look and the claim another may have finished. */
-		if (!ocspcache_get(c->w->cache, &c->mark, c->id, 1000000, &out, &refresh)) {
+		if (!get_refresh(c->w, &c->mark, c->id, 1000000, &out, &refresh)) {
 			atomic_fetch_add(c->signed_by, 1);
 			ocspcache_put(c->w->cache, &c->mark, c->id, &e);
 		}
@@ -417,6 +488,7 @@ static const struct test_case cases[] = {
 	{ "another epoch", test_cache_epoch },
 	{ "forgotten changes", test_cache_forgotten },
 	{ "bounds", test_cache_bounds },
+	{ "ready forms", test_cache_ready },
 	{ "one signs", test_cache_claims },
 };
 TEST_MAIN("ocspcache", cases)

@@ -235,14 +235,22 @@ front_ask(enum http_method method, const char *path, const struct buf *body, con
 		.method = method, .path = path, .if_none_match = match, .loopback = true
 	};
 	const struct route *route;
+	struct respond_job *job;
 	const char *rest;
 
 	if (body != NULL)
 		request.body = *body;
 	http_response_init(response);
 	route = route_find(&request, &rest, response);
-	if (route != NULL)
+	if (route == NULL)
+		return;
+	if (route->begin == NULL) {
 		route->fn(&ctx, &request, rest, response);
+		return;
+	}
+	job = route->begin(&ctx, &request, rest, response);
+	if (job != NULL)
+		route->end(httpd, &request, job, response);
 }
 
 static int
