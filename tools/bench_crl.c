@@ -1,10 +1,12 @@
 /*
- * How long a CRL takes and how much memory: a new home in DIR, its database filled with N listed
- * certificates, CRLs of the issuing CA made by the service's own code. Beside each, its bound: a
- * scan of the same rows, SHA-256 over the same octets, a file written and fsynced of them. Filling,
- * making and the bound run in a child each, so that the memory told is that of making alone.
+ * How long a CRL takes and how much memory: a home in DIR, its database filled with N listed
+ * certificates, CRLs of the issuing CA made by the service's own code, then those of all shards.
+ * Beside a complete one, its bound: a scan of the same rows, SHA-256 over the same octets, a file
+ * written and fsynced of them. Filling, making and the bound run in a child each, so that the memory
+ * told is that of making alone; rows are read once before the time runs, for both.
  *
- * Prints lines for scripts: entries, octets, seconds, bound (seconds), rss (KiB), file.
+ * Prints lines for scripts: entries, octets, seconds and bound (with the seconds on a core behind
+ * them), rss (KiB), file; of shards: how many, seconds, octets and file of the largest.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,7 +25,6 @@
 #include "smki/committer.h"
 #include "smki/crlgen.h"
 #include "smki/mem.h"
-#include "smki/rng.h"
 #include "smki/setup.h"
 #include "smki/token.h"
 
@@ -34,11 +35,17 @@
 #define BENCH_DATED 10
 #define BENCH_HELD 20
 #define BENCH_RUNS_MAX 100
+#define BENCH_SHARDS_MAX (BENCH_ENTRIES_MAX / SHARD_SIZE + 2)
+/* From so many on a list's time is more than its fsyncs. */
+#define BENCH_JUDGED 100000
+/* From so many on a tenth of the shards has a median. */
+#define BENCH_SHARDS_JUDGED 80
 /* Octets hashed and written at a time. */
 #define BENCH_PIECE 65536
 /* The exit status by which meson knows a skipped test. */
 #define BENCH_SKIP 77
 #define BENCH_PROFILE "device-signature"
+#define BENCH_URI "http://localhost/crl/issuing-%lld.crl"
 #define BENCH_HW_TYPE "1.3.6.1.4.1.32473.1.1"
 
 /* What making a list needs, in the order it is opened. */
@@ -54,6 +61,14 @@ struct bench_maker {
 /* What children tell their parent. */
 struct bench_times {
 	double make, bound;
+	int64_t shards;
+	double shards_s, first_ms, last_ms; /* a list, of the first and the last tenth of them */
+	int64_t largest;
+};
+
+/* A moment, and what was spent on a core up to it. */
+struct bench_clock {
+	int64_t us, cpu_us;
 };
 
 static void
@@ -61,6 +76,38 @@ bench_fatal(const struct err *err)
 {
 	fprintf(stderr, "bench_crl: %s\n", err->msg);
 	_exit(EXIT_INTERNAL);
+}
+
+static struct bench_clock
+bench_now(void)
+{
+	struct rusage usage;
+
+	require(getrusage(RUSAGE_SELF, &usage) == 0);
+	return (struct bench_clock){ clock_mono_us(),
+		(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec +
+		    usage.ru_stime.tv_usec };
+}
+
+/* A line of seconds since start. */
+static double
+bench_told(const char *what, struct bench_clock start)
+{
+	struct bench_clock now = bench_now();
+	double s = (double)(now.us - start.us) / 1e6;
+
+	printf("%s %.3f %.3f\n", what, s, (double)(now.cpu_us - start.cpu_us) / 1e6);
+	return s;
+}
+
+static int
+bench_row(void *ctx, const struct store_listed *listed, struct err *err)
+{
+	long *n = ctx;
+
+	(void)err;
+	*n += listed->serial.len > 0;
+	return 0;
 }
 
 /* ---- filling ---- */
@@ -81,13 +128,15 @@ fill_issuing(struct store *store, int64_t *ca, struct err *err)
 	return err_set(err, FAIL_NOT_FOUND, "bench: no issuing CA");
 }
 
-/* Each certificate is of a device and a key of its own, and listed. */
+/* Each certificate is of a device and a key of its own, in a shard, and listed. Serials and keys
+ * count up: filling is faster, and no list is made in their order. */
 static int
 fill_one(
     struct store *store, const struct store_actor *actor, int64_t ca, long number, struct err *err)
 {
 	/* Nobody reads the bytes here. */
 	static const uint8_t der[] = { 0x30, 0x00 };
+	char uri[sizeof(BENCH_URI) + 20];
 	struct store_new_cert cert = {
 		.ca = ca,
 		.profile = BENCH_PROFILE,
@@ -99,50 +148,57 @@ fill_one(
 		.not_after = TIME_NO_EXPIRY,
 		.on_hold = number % BENCH_HELD == 0,
 		.der = { der, sizeof der },
+		.shard_uri = uri,
 	};
 	const struct store_change change = {
 		.to = CERT_REVOKED,
 		.reason = REASON_CESSATION_OF_OPERATION,
 		.invalid_since = number % BENCH_DATED == 1 ? actor->now - 86400 : 0,
 	};
-	bool taken = false;
+	bool taken;
 	int64_t id;
 
-	for (int k = 0; k < EUI64_LEN; k++)
-		cert.holder.name[EUI64_LEN - 1 - k] = (uint8_t)((uint64_t)number >> 8 * k);
-	if (rng_draw(cert.key_hash, sizeof cert.key_hash) != 0)
-		return err_set(err, FAIL_INTERNAL, "bench: no random octets");
-	do
-		if (cert_serial(8, rng_draw, &cert.serial, err) != 0)
-			return -1;
-	while (store_cert_add(store, actor, &cert, &id, &taken, err) != 0 && taken);
-	if (taken)
+	if (store_shard_next(store, &cert.shard, err) != 0)
+		return -1;
+	snprintf(uri, sizeof uri, BENCH_URI, (long long)cert.shard);
+	cert.serial.len = 8;
+	for (int k = 0; k < 8; k++)
+		cert.holder.name[7 - k] = cert.key_hash[7 - k] = cert.serial.octets[7 - k] =
+		    (uint8_t)((uint64_t)number >> 8 * k);
+	cert.serial.octets[0] = 0x41;
+	if (store_cert_add(store, actor, &cert, &id, &taken, err) != 0)
 		return -1;
 	return cert.on_hold ? 0 : store_cert_change(store, actor, id, &change, err);
 }
 
+/* Up to n listed ones; what is there already stays, so a fill that was ended goes on. */
 static int
 fill_store(const char *dir, long n, struct err *err)
 {
 	const struct store_actor actor = { .uid = ACTOR_SELF, .now = clock_now() };
 	struct store *store = NULL;
+	struct store_tally tally;
 	struct home home = { 0 };
 	char path[HOME_PATH_MAX];
+	long first;
 	bool fatal;
 	int64_t ca = 0;
 	int r = -1;
 
 	snprintf(home.dir, sizeof home.dir, "%s", dir);
 	if (home_path(&home, HOME_DB, path, err) != 0 ||
-	    store_open(path, STORE_WRITE, &store, err) != 0 || fill_issuing(store, &ca, err) != 0)
+	    store_open(path, STORE_WRITE, &store, err) != 0 || fill_issuing(store, &ca, err) != 0 ||
+	    store_tally(store, ca, &tally, err) != 0)
 		goto out;
-	for (long i = 0; i < n; i++) {
-		if (i % BENCH_CHUNK == 0 && store_begin(store, err) != 0)
+	first = (long)(tally.hold + tally.revoked);
+	for (long i = first; i < n; i++) {
+		if ((i - first) % BENCH_CHUNK == 0 && store_begin(store, err) != 0)
 			goto out;
 		if (fill_one(store, &actor, ca, i, err) != 0)
 			goto out;
-		if (((i + 1) % BENCH_CHUNK == 0 || i + 1 == n) &&
-		    (store_commit(store, &fatal, err) != 0 || store_checkpoint(store, err) != 0))
+		if (((i - first + 1) % BENCH_CHUNK == 0 || i + 1 == n) &&
+		    (store_commit(store, &fatal, err) != 0 ||
+			store_checkpoint(store, NULL, err) != 0))
 			goto out;
 	}
 	r = 0;
@@ -165,14 +221,16 @@ fill(const char *dir, long n)
 		.ca_gid = (gid_t)-1,
 		.http_gid = (gid_t)-1,
 	};
-	char module[HSM_PATH_MAX];
+	char module[HSM_PATH_MAX], conf[HOME_PATH_MAX];
 	struct err err;
 
 	if (token_softhsm_module(module, &err) != 0) {
 		fprintf(stderr, "bench_crl: %s\n", err.msg);
 		return BENCH_SKIP;
 	}
-	if (setup_run(&setup, &err) == 0 && fill_store(dir, n, &err) == 0)
+	snprintf(conf, sizeof conf, "%s/%s", dir, HOME_CONF);
+	if ((access(conf, F_OK) == 0 || setup_run(&setup, &err) == 0) &&
+	    fill_store(dir, n, &err) == 0)
 		return EXIT_DONE;
 	fprintf(stderr, "bench_crl: %s\n", err.msg);
 	return err_exit_status(err.code);
@@ -202,34 +260,123 @@ make_open(struct bench_maker *m, const char *dir, const struct ca **ca, struct e
 		return err_set(err, FAIL_NOT_FOUND, "bench: no token of CA %s", (*ca)->name);
 	if (hsm_open(&token->conf, &m->hsm, err) != 0 ||
 	    caset_bind(m->cas, &m->home, token->name, m->hsm, err) != 0 ||
-	    committer_start(m->writer, bench_fatal, &m->committer, err) != 0)
+	    committer_start(m->writer, NULL, bench_fatal, &m->committer, err) != 0)
 		return -1;
 	m->guard = timeguard_new(newest);
 	return 0;
 }
 
 static int
-make_list(struct bench_maker *m, const struct ca *ca, struct bench_times *times, struct err *err)
+make_list(struct bench_maker *m, const struct crlgen_conf *conf, const struct ca *ca,
+    struct bench_times *times, struct err *err)
 {
-	char dir[HOME_PATH_MAX], name[CRL_FILE_MAX];
-	struct crlgen_conf conf = {
+	const struct crl_which which = { .ca = ca->id, .kind = CRL_COMPLETE };
+	char name[CRL_FILE_MAX];
+	struct bench_clock start;
+	struct store_crl crl;
+	long n = 0;
+
+	if (store_listed_each(m->reader, ca->id, bench_row, &n, err) != 0)
+		return -1;
+	start = bench_now();
+	if (crlgen_make(conf, ca, &which, m->reader, ACTOR_SELF, &crl, err) != 0)
+		return -1;
+	times->make = bench_told("seconds", start);
+	crlgen_file(ca->name, crl.number, name);
+	printf("entries %lld\noctets %lld\nfile %s/%s\n", (long long)crl.entries,
+	    (long long)crl.size, conf->dir, name);
+	return 0;
+}
+
+/* Seconds since 1970, after any that a list made so far is dated. */
+static int
+make_wait(struct store *reader, time_t *out, struct err *err)
+{
+	int64_t event;
+	time_t newest;
+
+	if (store_event_newest(reader, &event, &newest, err) != 0)
+		return -1;
+	while ((*out = clock_now()) <= newest)
+		usleep(10000);
+	return 0;
+}
+
+/* A list of a shard; *us = how long it took. */
+static int
+make_shard(struct bench_maker *m, const struct crlgen_conf *conf, const struct ca *ca,
+    int64_t number, struct bench_times *times, int64_t *us, struct err *err)
+{
+	const struct crl_which which = { .ca = ca->id, .kind = CRL_SHARD, .shard = number };
+	char stem[CRL_STEM_MAX], name[CRL_FILE_MAX];
+	int64_t start = clock_mono_us();
+	struct store_crl crl;
+
+	if (crlgen_make(conf, ca, &which, m->reader, ACTOR_SELF, &crl, err) != 0)
+		return -1;
+	*us = clock_mono_us() - start;
+	if (crl.size <= times->largest)
+		return 0;
+	times->largest = crl.size;
+	crlgen_stem(ca->name, &which, stem);
+	crlgen_file(stem, crl.number, name);
+	printf("largest %lld %s/%s\n", (long long)crl.size, conf->dir, name);
+	return 0;
+}
+
+/* Of each shard, as smkid takes them: it changed, or its newest list is one of an earlier run. */
+static int
+make_shards(struct bench_maker *m, const struct crlgen_conf *conf, const struct ca *ca,
+    struct bench_times *times, struct err *err)
+{
+	int64_t *us = mem_array(BENCH_SHARDS_MAX, sizeof *us);
+	struct store_shard shard;
+	struct bench_clock start;
+	size_t n = 0, tenth;
+	time_t from;
+	int r = -1;
+
+	times->largest = 0;
+	if (make_wait(m->reader, &from, err) != 0)
+		goto out;
+	start = bench_now();
+	while (n < BENCH_SHARDS_MAX && store_shard_due(m->reader, ca->id, from - 1, from - 1,
+					   TIME_NO_EXPIRY, &shard, err) == 0) {
+		if (make_shard(m, conf, ca, shard.number, times, &us[n], err) != 0)
+			goto out;
+		n++;
+	}
+	if (n == 0 || err->code != FAIL_NOT_FOUND)
+		goto out;
+	times->shards_s = bench_told("shards-seconds", start);
+	printf("shards %zu\n", n);
+	tenth = (n + 9) / 10;
+	bench_sort(us, tenth);
+	bench_sort(us + n - tenth, tenth);
+	times->shards = (int64_t)n;
+	times->first_ms = bench_quantile_ms(us, tenth, 0.5);
+	times->last_ms = bench_quantile_ms(us + n - tenth, tenth, 0.5);
+	r = 0;
+out:
+	free(us);
+	return r;
+}
+
+static int
+make_lists(struct bench_maker *m, const struct ca *ca, struct bench_times *times, struct err *err)
+{
+	char dir[HOME_PATH_MAX];
+	const struct crlgen_conf conf = {
 		.dir = dir,
 		.cas = m->cas,
 		.committer = m->committer,
 		.guard = m->guard,
 		.validity = m->home.crl_validity,
 	};
-	const struct crl_which which = { .ca = ca->id, .kind = CRL_COMPLETE };
-	struct store_crl crl;
-	int64_t start = clock_mono_us();
 
 	if (home_path(&m->home, HOME_CRL, dir, err) != 0 ||
-	    crlgen_make(&conf, ca, &which, m->reader, ACTOR_SELF, &crl, err) != 0)
+	    make_list(m, &conf, ca, times, err) != 0 || make_shards(m, &conf, ca, times, err) != 0)
 		return -1;
-	times->make = (double)(clock_mono_us() - start) / 1e6;
-	crlgen_file(ca->name, crl.number, name);
-	printf("seconds %.2f\nentries %lld\noctets %lld\nfile %s/%s\n", times->make,
-	    (long long)crl.entries, (long long)crl.size, dir, name);
 	return fflush(stdout) == 0 ? 0 : err_sys(err, FAIL_UNAVAILABLE, "bench: standard output");
 }
 
@@ -241,7 +388,7 @@ make(const char *dir, struct bench_times *times)
 	struct err err;
 	int status = EXIT_DONE;
 
-	if (make_open(m, dir, &ca, &err) != 0 || make_list(m, ca, times, &err) != 0) {
+	if (make_open(m, dir, &ca, &err) != 0 || make_lists(m, ca, times, &err) != 0) {
 		fprintf(stderr, "bench_crl: %s\n", err.msg);
 		status = err_exit_status(err.code);
 	}
@@ -256,15 +403,6 @@ make(const char *dir, struct bench_times *times)
 }
 
 /* ---- the bound ---- */
-
-static int
-bound_row(void *ctx, const struct store_listed *listed, struct err *err)
-{
-	long *n = ctx;
-
-	*n += listed->serial.len > 0;
-	return 0;
-}
 
 static int
 bound_write(const char *path, const uint8_t *octets, size_t len, struct err *err)
@@ -300,7 +438,8 @@ bound_measure(
 	char dir[HOME_PATH_MAX], path[2 * HOME_PATH_MAX], name[CRL_FILE_MAX];
 	struct store_crl crl;
 	const uint8_t *octets;
-	int64_t ca = 0, start;
+	struct bench_clock start;
+	int64_t ca = 0;
 	long n = 0;
 	int fd, r;
 
@@ -317,13 +456,15 @@ bound_measure(
 		close(fd);
 	if (octets == MAP_FAILED)
 		return err_sys(err, FAIL_UNAVAILABLE, "%s", path);
-	start = clock_mono_us();
 	snprintf(path, sizeof(path), "%s/bound", dir);
-	r = store_listed_each(reader, ca, bound_row, &n, err);
+	if (store_listed_each(reader, ca, bench_row, &n, err) != 0)
+		return -1;
+	n = 0;
+	start = bench_now();
+	r = store_listed_each(reader, ca, bench_row, &n, err);
 	if (r == 0)
 		r = bound_write(path, octets, (size_t)crl.size, err);
-	times->bound = (double)(clock_mono_us() - start) / 1e6;
-	printf("bound %.2f\n", times->bound);
+	times->bound = bench_told("bound", start);
 	if (r == 0 && n != crl.entries)
 		r = err_set(err, FAIL_INTERNAL, "bench: the scan finds %ld rows", n);
 	return fflush(stdout) == 0 ? r : -1;
@@ -374,11 +515,29 @@ bench_flush(void)
 	fflush(stderr);
 }
 
+static void
+bench_lines(long n, long rss, const struct bench_times *times)
+{
+	const char *each = n >= BENCH_JUDGED ? "<= 1.5" : "",
+		   *grows = times->shards >= BENCH_SHARDS_JUDGED ? "<= 1.2" : "";
+	char what[64], more[96];
+
+	snprintf(what, sizeof what, "crl: %ld entries", n);
+	bench_line(what, "s", times->make, times->bound, each);
+	snprintf(more, sizeof more, "%s: memory", what);
+	bench_line(more, "KiB", (double)rss, 0, "<= 65536");
+	snprintf(more, sizeof more, "%s: all %lld shards", what, (long long)times->shards);
+	bench_line(more, "s", times->shards_s, 0, "");
+	snprintf(more, sizeof more, "%s: late shard, early one", what);
+	bench_line(more, "ms", times->last_ms, times->first_ms, grows);
+	snprintf(more, sizeof more, "%s: largest shard", what);
+	bench_line(more, "B", (double)times->largest, 0, "<= 1000000");
+}
+
 /* One list and its bound. */
 static int
 bench_run(const char *dir, long n, struct bench_times *times)
 {
-	char what[64], memory[80];
 	long rss = 0, other;
 	int status;
 	pid_t pid;
@@ -396,10 +555,7 @@ bench_run(const char *dir, long n, struct bench_times *times)
 	if (pid == 0)
 		exit(bound(dir, times));
 	status = bench_child(pid, &other);
-	snprintf(what, sizeof what, "crl: %ld entries", n);
-	snprintf(memory, sizeof memory, "%s: memory", what);
-	bench_line(what, "s", times->make, times->bound, n >= 100000 ? "<= 1.5" : "");
-	bench_line(memory, "KiB", (double)rss, 0, "<= 65536");
+	bench_lines(n, rss, times);
 	return status;
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
-# One CRL of N entries, judged: the memory of making it stays under LIMIT KiB, and the openssl
-# command verifies it and reads back every entry.
+# One CRL of N entries and the lists of all its shards, judged: the memory of making them stays under
+# LIMIT KiB, the largest list of a shard under a megabyte, and the openssl command verifies both and
+# reads back every entry.
 #
 #   bench_crl.sh PROGRAM N LIMIT [FOLDER [RUNS]]   FOLDER: where the home is made and removed again
 set -u
@@ -24,15 +25,21 @@ value() {
 	awk -v k="$1" '$1 == k { v = $2 } END { print v }' "$work/out"
 }
 file=$(value file) entries=$(value entries) rss=$(value rss)
+largest=$(value largest) shard=$(awk '$1 == "largest" { f = $3 } END { print f }' "$work/out")
 
 # The chain file that init wrote for TLS ends with the issuing CA's certificate.
 awk '/BEGIN/ { text = "" } { text = text $0 "\n" } END { printf "%s", text }' \
     "$work/home/tls/server.pem" >"$work/issuing.pem"
-verdict=$(openssl crl -inform DER -in "$file" -noout -CAfile "$work/issuing.pem" 2>&1)
+verify() {
+	openssl crl -inform DER -in "$1" -noout -CAfile "$work/issuing.pem" 2>&1
+}
+verdict=$(verify "$file")
 read_back=$(openssl crl -inform DER -in "$file" -noout -text | grep -c 'Serial Number:')
 
 echo "crl: $n entries: $(value seconds) s, bound $(value bound) s, $((rss / 1024)) MiB resident at most," \
     "$(value octets) octets; openssl: $verdict, $read_back entries"
+echo "crl: $n entries: $(value shards) shards: $(value shards-seconds) s, largest $largest octets;" \
+    "openssl: $(verify "$shard")"
 bad=0
 [ "$entries" -eq "$n" ] || {
 	echo "the list says it has $entries entries"
@@ -46,11 +53,17 @@ bad=0
 	echo "$rss KiB resident, over $limit"
 	bad=1
 }
-case $verdict in
-*'verify OK'*) ;;
-*)
-	echo "openssl does not verify it"
+[ "$largest" -lt 1000000 ] || {
+	echo "the largest list of a shard has $largest octets"
 	bad=1
-	;;
-esac
+}
+for list in "$file" "$shard"; do
+	case $(verify "$list") in
+	*'verify OK'*) ;;
+	*)
+		echo "openssl does not verify $list"
+		bad=1
+		;;
+	esac
+done
 exit "$bad"

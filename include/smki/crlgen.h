@@ -1,7 +1,8 @@
 /*
  * Making and publishing CRLs. A number is committed before the first byte; the file is written,
  * fsynced, its row committed, then renamed into place; a start finishes a rename that a crash
- * left. Memory does not grow with the list.
+ * left. Memory does not grow with the list, and what a list costs does not with the number of
+ * others.
  */
 #ifndef SMKI_CRLGEN_H
 #define SMKI_CRLGEN_H
@@ -24,6 +25,8 @@ void crlgen_stem(const char *ca, const struct crl_which *which, char out[CRL_STE
 #define CRL_FILE_MAX (CRL_STEM_MAX + 32)
 void crlgen_file(const char *stem, int64_t number, char out[CRL_FILE_MAX]);
 
+struct crlgen_ahead;
+
 struct crlgen_conf {
 	const char *dir; /* HOME/crl */
 	const struct caset *cas;
@@ -31,6 +34,7 @@ struct crlgen_conf {
 	struct timeguard *guard;
 	long validity; /* seconds */
 	bool deltas;   /* complete lists tell where deltas are (RFC 5280 5.2.6) */
+	const struct crlgen_ahead *ahead; /* NULL = nothing is */
 };
 
 /*
@@ -55,15 +59,21 @@ int crlgen_publish(const struct crlgen_conf *conf, const struct ca *ca, struct s
 int crlgen_recover(
     const char *dir, const struct caset *cas, struct store *reader, struct err *err) MUST_USE;
 
-/* Newest number of the sequence that which belongs to that stands published in dir, 0 = none. */
-int crlgen_published(const char *dir, const char *ca, const struct crl_which *which,
-    int64_t *number, struct err *err) MUST_USE;
 /*
- * FAIL_CONFLICT when dir holds a published list that the database never finished: an older copy
- * of the database was put back, and what changed since is not in it.
+ * Lists that stand published in dir, but that the database never finished: an older copy of it was
+ * put back. Read once, at start and after crlgen_recover: then nobody else writes to dir. One pass
+ * over the folder and one look-up for each sequence of numbers. Does not change; any thread.
  */
+int crlgen_ahead_load(const char *dir, const struct caset *cas, struct store *reader,
+    struct crlgen_ahead **out, struct err *err) MUST_USE;
+void crlgen_ahead_free(struct crlgen_ahead *ahead);
+/* FAIL_CONFLICT when there is any, naming the furthest: what changed since is lost. */
+int crlgen_ahead_check(const struct crlgen_ahead *ahead, struct err *err) MUST_USE;
+/* The two above at once, for whoever makes no lists. */
 int crlgen_check_age(
     const char *dir, const struct caset *cas, struct store *reader, struct err *err) MUST_USE;
+/* Newest such number of the sequence that which belongs to, 0 = none. ahead may be NULL. */
+int64_t crlgen_ahead_number(const struct crlgen_ahead *ahead, const struct crl_which *which);
 /* Inside a transaction: the next number that is above what stands published; those between are
  * burnt. */
 int crlgen_take(struct store *store, const struct crl_which *which, int64_t published, time_t now,

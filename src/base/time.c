@@ -11,6 +11,8 @@
 #define TIME_FIRST ((time_t)-631152000) /* 19500101000000Z */
 #define TIME_2050 ((time_t)2524608000)	/* 20500101000000Z */
 #define TIME_DAY 86400
+#define TIME_ERA_DAYS 146097   /* of 400 years */
+#define TIME_FIRST_DAYS 712163 /* from 0000-03-01 to TIME_FIRST */
 
 struct time_civil {
 	int year, month, day, hour, minute, second;
@@ -58,28 +60,27 @@ time_from_civil(const struct time_civil *c, time_t *out)
 	return 0;
 }
 
-/* The reverse, for TIME_FIRST <= t <= TIME_NO_EXPIRY. */
+/*
+ * The reverse, for TIME_FIRST <= t <= TIME_NO_EXPIRY. Years begin in March here, so that the odd
+ * day is the last of one, and the months from it have 153 days in each five: no loop, as each entry
+ * of a CRL has a time.
+ */
 static void
 time_to_civil(time_t t, struct time_civil *c)
 {
-	int64_t days = (t - TIME_FIRST) / TIME_DAY;
-	int64_t rest = (t - TIME_FIRST) % TIME_DAY;
+	int64_t days = (t - TIME_FIRST) / TIME_DAY + TIME_FIRST_DAYS;
+	int rest = (int)((t - TIME_FIRST) % TIME_DAY);
+	int era = (int)(days / TIME_ERA_DAYS), day = (int)(days % TIME_ERA_DAYS);
+	int year = (day - day / 1460 + day / 36524 - day / 146096) / 365, month;
 
-	days += time_year_days(1950);
-	/* An estimate that is never too late, then at most a few steps. */
-	c->year = (int)(days / 366) + 1;
-	while (time_year_days(c->year + 1) <= days)
-		c->year++;
-	days -= time_year_days(c->year);
-	c->month = 1;
-	while (days >= time_month_days(c->year, c->month)) {
-		days -= time_month_days(c->year, c->month);
-		c->month++;
-	}
-	c->day = (int)days + 1;
-	c->hour = (int)(rest / 3600);
-	c->minute = (int)(rest / 60 % 60);
-	c->second = (int)(rest % 60);
+	day -= 365 * year + year / 4 - year / 100;
+	month = (5 * day + 2) / 153;
+	c->day = day - (153 * month + 2) / 5 + 1;
+	c->month = month < 10 ? month + 3 : month - 9;
+	c->year = 400 * era + year + (month >= 10);
+	c->hour = rest / 3600;
+	c->minute = rest / 60 % 60;
+	c->second = rest % 60;
 }
 
 /* n decimal digits at s as a number, or -1. */

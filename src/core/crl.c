@@ -8,13 +8,16 @@
 #include "smki/crl.h"
 #include "smki/mem.h"
 
-static const uint8_t oid_aki[] = { 0x55, 0x1d, 0x23 };	      /* 2.5.29.35 */
-static const uint8_t oid_number[] = { 0x55, 0x1d, 0x14 };     /* 2.5.29.20 */
-static const uint8_t oid_delta[] = { 0x55, 0x1d, 0x1b };      /* 2.5.29.27 */
-static const uint8_t oid_idp[] = { 0x55, 0x1d, 0x1c };	      /* 2.5.29.28 */
-static const uint8_t oid_freshest[] = { 0x55, 0x1d, 0x2e };   /* 2.5.29.46 */
-static const uint8_t oid_reason[] = { 0x55, 0x1d, 0x15 };     /* 2.5.29.21 */
-static const uint8_t oid_invalidity[] = { 0x55, 0x1d, 0x18 }; /* 2.5.29.24 */
+static const uint8_t oid_aki[] = { 0x55, 0x1d, 0x23 };	    /* 2.5.29.35 */
+static const uint8_t oid_number[] = { 0x55, 0x1d, 0x14 };   /* 2.5.29.20 */
+static const uint8_t oid_delta[] = { 0x55, 0x1d, 0x1b };    /* 2.5.29.27 */
+static const uint8_t oid_idp[] = { 0x55, 0x1d, 0x1c };	    /* 2.5.29.28 */
+static const uint8_t oid_freshest[] = { 0x55, 0x1d, 0x2e }; /* 2.5.29.46 */
+/* Extensions of an entry but for what is in them: reasonCode (2.5.29.21), invalidityDate (.24). */
+static const uint8_t ext_reason[] = { DER_SEQUENCE, 10, DER_OID, 3, 0x55, 0x1d, 0x15,
+	DER_OCTET_STRING, 3, DER_ENUMERATED, 1 };
+static const uint8_t ext_invalidity[] = { DER_SEQUENCE, 24, DER_OID, 3, 0x55, 0x1d, 0x18,
+	DER_OCTET_STRING, 17 };
 
 static size_t
 crl_ext_open(struct buf *out, const uint8_t oid[3], bool critical, size_t *value)
@@ -43,29 +46,38 @@ crl_entry_put(struct buf *out, const struct crl_entry *entry)
 	return crl_delta_entry_put(out, entry);
 }
 
+/* A list has millions of entries. Whatever stands in one, all its lengths are single octets
+ * (CRL_ENTRY_MAX), so they are written where they belong and nothing is moved. */
 size_t
 crl_delta_entry_put(struct buf *out, const struct crl_entry *entry)
 {
-	size_t start = out->len, seq, exts, ext, value;
+	size_t start = out->len, exts;
+	uint8_t *p;
 
-	seq = der_open(out, DER_SEQUENCE);
-	der_put_serial(out, &entry->serial);
+	require(entry->serial.len >= 1 && entry->serial.len <= SERIAL_MAX);
+	buf_reserve(out, CRL_ENTRY_MAX);
+	p = out->data + start;
+	*p = DER_SEQUENCE;
+	p[2] = DER_INTEGER;
+	p[3] = entry->serial.len;
+	memcpy(p + 4, entry->serial.octets, entry->serial.len);
+	out->len += 4 + entry->serial.len;
 	der_put_time(out, entry->revoked_at);
 	if (entry->reason != REASON_UNSPECIFIED || entry->invalid_since != 0) {
-		exts = der_open(out, DER_SEQUENCE);
+		exts = out->len;
+		out->data[exts] = DER_SEQUENCE;
+		out->len += 2;
 		if (entry->reason != REASON_UNSPECIFIED) {
-			ext = crl_ext_open(out, oid_reason, false, &value);
-			der_put_small(out, DER_ENUMERATED, entry->reason);
-			crl_ext_close(out, ext, value);
+			buf_add(out, ext_reason, sizeof(ext_reason));
+			buf_add_u8(out, (uint8_t)entry->reason);
 		}
 		if (entry->invalid_since != 0) {
-			ext = crl_ext_open(out, oid_invalidity, false, &value);
+			buf_add(out, ext_invalidity, sizeof(ext_invalidity));
 			der_put_gentime(out, entry->invalid_since);
-			crl_ext_close(out, ext, value);
 		}
-		der_close(out, exts);
+		out->data[exts + 1] = (uint8_t)(out->len - exts - 2);
 	}
-	der_close(out, seq);
+	out->data[start + 1] = (uint8_t)(out->len - start - 2);
 	return out->len - start;
 }
 

@@ -1,166 +1,21 @@
 /*
  * Making and publishing CRLs, in the order that a crash at any instant forgives: number
- * committed, file written and fsynced, row committed, renamed. Entries stream from one view of
- * the database; none is kept. Which bytes make a CRL is core/crl.c's.
+ * committed, file written and fsynced, row committed, renamed. The file's bytes are
+ * crlgen_list.c's.
  */
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "crlgen_file.h"
+#include "crlgen_list.h"
 #include "record.h"
 #include "smki/crl.h"
 #include "smki/crlgen.h"
 #include "smki/fault.h"
 #include "smki/mem.h"
 
-/* Octets gathered before they are hashed and written. */
-#define CRLGEN_CHUNK 65536
 /* A list handed in may be dated this much after our clock. */
 #define CRLGEN_AHEAD_MAX CLOCK_BACK_MAX
-
-/*
- * One list in the making. The entries pass three times, always the same ones of one view: to be
- * measured, because the length stands before them; to be hashed for the signature; to be written.
- */
-struct crlgen_list {
-	struct store *view;
-	const struct crl_which *which;
-	struct crl_params params;
-	int64_t base_event; /* of a delta */
-	struct buf chunk;
-	EVP_MD_CTX *md;		/* over the TBSCertList; NULL = only measuring */
-	struct crlgen_out *out; /* NULL = not writing */
-	int64_t entries;
-	uint64_t entries_len;
-};
-
-/* Hash and write what was gathered. */
-static int
-crlgen_flush(struct crlgen_list *list, struct err *err)
-{
-	if (list->md != NULL && EVP_DigestUpdate(list->md, list->chunk.data, list->chunk.len) != 1)
-		return err_ssl(err, FAIL_INTERNAL, "crl: hash");
-	if (list->out != NULL &&
-	    crlgen_out_put(list->out, list->chunk.data, list->chunk.len, err) != 0)
-		return -1;
-	buf_reset(&list->chunk);
-	return 0;
-}
-
-static int
-crlgen_entry(void *ctx, const struct store_listed *listed, struct err *err)
-{
-	struct crlgen_list *list = ctx;
-	struct crl_entry entry = {
-		.serial = listed->serial,
-		.revoked_at = listed->changed,
-		.reason = listed->reason,
-		.invalid_since = listed->invalid_since,
-	};
-
-	list->entries_len += list->which->kind == CRL_DELTA
-				 ? crl_delta_entry_put(&list->chunk, &entry)
-				 : crl_entry_put(&list->chunk, &entry);
-	list->entries++;
-	if (list->md == NULL) {
-		buf_reset(&list->chunk);
-		return 0;
-	}
-	return list->chunk.len >= CRLGEN_CHUNK ? crlgen_flush(list, err) : 0;
-}
-
-static int
-crlgen_entries(struct crlgen_list *list, struct err *err)
-{
-	return store_list_each(list->view, list->which, list->base_event, crlgen_entry, list, err);
-}
-
-/*
- * The TBSCertList once through the hash, and into list->out if there is one, behind the outer
- * header (sig_len decides that one's length). digest gets ec_digest's for the CA's curve.
- */
-static int
-crlgen_pass(struct crlgen_list *list, size_t sig_len, uint8_t digest[SHA384_LEN],
-    unsigned *digest_len, struct err *err)
-{
-	const EVP_MD *hash = list->params.curve == EC_P256 ? EVP_sha256() : EVP_sha384();
-	uint64_t measured = list->entries_len;
-	int64_t entries = list->entries;
-	size_t tbs_at;
-	int r = -1;
-
-	list->md = EVP_MD_CTX_new();
-	if (list->md == NULL || EVP_DigestInit_ex(list->md, hash, NULL) != 1) {
-		err_ssl(err, FAIL_INTERNAL, "crl: hash");
-		goto out;
-	}
-	crl_head_put(&list->chunk, &list->params, measured, sig_len, &tbs_at);
-	/* The outer header is written, not signed. */
-	if (list->out != NULL && crlgen_out_put(list->out, list->chunk.data, tbs_at, err) != 0)
-		goto out;
-	memmove(list->chunk.data, list->chunk.data + tbs_at, list->chunk.len - tbs_at);
-	list->chunk.len -= tbs_at;
-	list->entries_len = 0;
-	list->entries = 0;
-	if (crlgen_entries(list, err) != 0)
-		goto out;
-	if (list->entries_len != measured || list->entries != entries) {
-		err_set(err, FAIL_INTERNAL, "crl: the view of the database moved");
-		goto out;
-	}
-	crl_tail_put(&list->chunk, &list->params);
-	if (crlgen_flush(list, err) != 0)
-		goto out;
-	if (EVP_DigestFinal_ex(list->md, digest, digest_len) != 1) {
-		err_ssl(err, FAIL_INTERNAL, "crl: hash");
-		goto out;
-	}
-	r = 0;
-out:
-	buf_reset(&list->chunk);
-	EVP_MD_CTX_free(list->md);
-	list->md = NULL;
-	return r;
-}
-
-/* Sign the list and write it whole to a new file, synced. What was written is what was signed. */
-static int
-crlgen_write(struct crlgen_list *list, const struct ca *ca, struct crlgen_out *out, struct err *err)
-{
-	uint8_t signed_digest[SHA384_LEN], digest[SHA384_LEN];
-	unsigned signed_len, len;
-	struct buf sig = { 0 }, end = { 0 };
-	int r = -1;
-
-	if (crlgen_pass(list, 0, signed_digest, &signed_len, err) != 0 ||
-	    sign_digest(&ca->signer, signed_digest, signed_len, &sig, err) != 0)
-		goto out;
-	list->out = out;
-	if (crlgen_pass(list, sig.len, digest, &len, err) != 0)
-		goto out;
-	if (len != signed_len || memcmp(digest, signed_digest, len) != 0) {
-		err_set(err, FAIL_INTERNAL, "crl: the list written is not the list signed");
-		goto out;
-	}
-	crl_close_put(&end, list->params.curve, buf_span(&sig));
-	if (crlgen_out_put(out, end.data, end.len, err) != 0 || crlgen_out_sync(out, err) != 0)
-		goto out;
-	fault_point("crl.written");
-	r = 0;
-out:
-	list->out = NULL;
-	buf_free(&sig);
-	buf_free(&end);
-	return r;
-}
 
 /* ---- the two transactions ---- */
 
@@ -332,34 +187,30 @@ crlgen_params(const struct ca *ca, const struct crlgen_scope *scope, int64_t num
 	};
 }
 
-/* The list of one view, signed and written. The number is taken; row gets the rest. */
+/* The entries of one view, written. The number is taken; row gets what the view says. */
 static int
 crlgen_compose(const struct crlgen_conf *conf, const struct ca *ca,
-    const struct crlgen_scope *scope, struct crlgen_list *list, struct crlgen_out *file,
+    const struct crlgen_scope *scope, struct store *view, struct crlgen_list *list,
     struct store_crl *row, struct err *err)
 {
-	char stem[CRL_STEM_MAX];
 	time_t event_time;
 	int r = -1;
 
-	if (store_view_begin(list->view, err) != 0)
+	if (store_view_begin(view, err) != 0)
 		return -1;
-	if (store_event_newest(list->view, &row->event, &event_time, err) != 0)
+	if (store_event_newest(view, &row->event, &event_time, err) != 0)
 		goto out;
 	/* What the list shows did not happen after it. */
 	if (event_time > row->this_update)
 		row->this_update = event_time;
 	crlgen_params(ca, scope, row->number, row->this_update, conf->validity, &list->params);
-	crlgen_stem(ca->name, list->which, stem);
-	if (crlgen_entries(list, err) != 0 ||
-	    crlgen_out_open(conf->dir, stem, row->number, file, err) != 0 ||
-	    crlgen_write(list, ca, file, err) != 0)
+	if (crlgen_list_scan(list, view, err) != 0)
 		goto out;
 	row->next_update = list->params.next_update;
 	row->entries = list->entries;
 	r = 0;
 out:
-	store_view_end(list->view);
+	store_view_end(view);
 	return r;
 }
 
@@ -368,10 +219,12 @@ crlgen_make(const struct crlgen_conf *conf, const struct ca *ca, const struct cr
     struct store *reader, long uid, struct store_crl *out, struct err *err)
 {
 	struct crlgen_take take = { .job = { .lane = COMMIT_OTHER, .apply = crlgen_take_apply },
-		.which = which };
-	struct crlgen_list list = { .view = reader, .which = which };
-	struct store_crl row = { .ca = ca->id };
+		.which = which,
+		.published = crlgen_ahead_number(conf->ahead, which) };
 	struct crlgen_out file = { .fd = -1 };
+	struct crlgen_list list = { .which = which, .out = &file };
+	struct store_crl row = { .ca = ca->id };
+	char stem[CRL_STEM_MAX];
 	struct crlgen_scope scope;
 	time_t now;
 	int r = -1;
@@ -383,22 +236,29 @@ crlgen_make(const struct crlgen_conf *conf, const struct ca *ca, const struct cr
 			     : "its key is not here");
 	if (timeguard_now(conf->guard, &now, err) != 0 ||
 	    crlgen_this_update(reader, ca, which, now, &row.this_update, err) != 0 ||
-	    crlgen_scope_get(conf, ca, which, reader, &scope, err) != 0 ||
-	    crlgen_published(conf->dir, ca->name, which, &take.published, err) != 0 ||
-	    committer_run(conf->committer, &take.job, err) != 0)
+	    crlgen_scope_get(conf, ca, which, reader, &scope, err) != 0)
+		return -1;
+	/* No number is burnt for a folder that is not there. */
+	if (access(conf->dir, W_OK | X_OK) != 0)
+		return err_sys(err, FAIL_UNAVAILABLE, "crl: folder %s", conf->dir);
+	if (committer_run(conf->committer, &take.job, err) != 0)
 		return -1;
 	fault_point("crl.taken");
 	row.number = take.number;
 	row.base = scope.base;
 	list.base_event = scope.base_event;
-	if (crlgen_compose(conf, ca, &scope, &list, &file, &row, err) != 0 ||
-	    crlgen_finish(conf, ca, which, reader, &file, &row, uid, err) != 0)
+	crlgen_stem(ca->name, which, stem);
+	if (crlgen_out_open(conf->dir, stem, row.number, &file, err) != 0 ||
+	    crlgen_compose(conf, ca, &scope, reader, &list, &row, err) != 0 ||
+	    crlgen_list_sign(&list, ca, err) != 0)
+		goto out;
+	fault_point("crl.written");
+	if (crlgen_finish(conf, ca, which, reader, &file, &row, uid, err) != 0)
 		goto out;
 	*out = row;
 	r = 0;
 out:
 	crlgen_out_close(&file);
-	buf_free(&list.chunk);
 	return r;
 }
 

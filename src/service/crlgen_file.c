@@ -19,7 +19,10 @@
 
 #define CRLGEN_NEW ".new"
 #define CRLGEN_MODE 0640
+/* Octets read and hashed at a time: they stay in a core's cache. */
 #define CRLGEN_READ 65536
+/* The disk is told to begin after this many octets. */
+#define CRLGEN_START (8 * 1024 * 1024)
 
 static int
 crlgen_path(
@@ -64,37 +67,132 @@ crlgen_out_open(
 	if (crlgen_path(dir, name, "", out->path, err) != 0 ||
 	    crlgen_path(dir, name, CRLGEN_NEW, out->path_new, err) != 0)
 		return -1;
+	if (access(out->path, F_OK) == 0)
+		return err_set(
+		    err, FAIL_CONFLICT, "crl %s: RFC 5280 5.2.3: stands published", out->path);
 	if (unlink(out->path_new) != 0 && errno != ENOENT)
 		return err_sys(err, FAIL_UNAVAILABLE, "crl %s", out->path_new);
 	out->dir = dir;
-	out->md = EVP_MD_CTX_new();
-	if (out->md == NULL || EVP_DigestInit_ex(out->md, EVP_sha256(), NULL) != 1)
-		return err_ssl(err, FAIL_INTERNAL, "crl: hash");
 	out->fd = open(
-	    out->path_new, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, CRLGEN_MODE);
+	    out->path_new, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, CRLGEN_MODE);
 	if (out->fd < 0)
 		return err_sys(err, FAIL_UNAVAILABLE, "crl %s", out->path_new);
 	out->made = true;
+	buf_reserve(&out->chunk, CRLGEN_CHUNK);
+	return 0;
+}
+
+int
+crlgen_out_put_at(
+    struct crlgen_out *out, uint64_t at, const void *data, size_t len, struct err *err)
+{
+	const uint8_t *p = data;
+	ssize_t n;
+
+	while (len > 0) {
+		n = pwrite(out->fd, p, len, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return err_sys(err, FAIL_UNAVAILABLE, "crl %s: write", out->path_new);
+		p += n;
+		at += (uint64_t)n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+/* The disk writes while the rest is made. Only a beginning: fsync() is what tells of failures. */
+static void
+crlgen_out_start(struct crlgen_out *out)
+{
+	(void)sync_file_range(
+	    out->fd, (off_t)out->started, (off_t)(out->at - out->started), SYNC_FILE_RANGE_WRITE);
+	out->started = out->at;
+}
+
+int
+crlgen_out_flush(struct crlgen_out *out, struct err *err)
+{
+	if (crlgen_out_put_at(out, out->at, out->chunk.data, out->chunk.len, err) != 0)
+		return -1;
+	out->at += out->chunk.len;
+	buf_reset(&out->chunk);
+	if (out->at - out->started >= CRLGEN_START)
+		crlgen_out_start(out);
 	return 0;
 }
 
 int
 crlgen_out_put(struct crlgen_out *out, const void *data, size_t len, struct err *err)
 {
-	const uint8_t *p = data;
+	if (len > CRLGEN_CHUNK - out->chunk.len && crlgen_out_flush(out, err) != 0)
+		return -1;
+	if (len <= CRLGEN_CHUNK) {
+		buf_add(&out->chunk, data, len);
+		return 0;
+	}
+	if (crlgen_out_put_at(out, out->at, data, len, err) != 0)
+		return -1;
+	out->at += len;
+	return 0;
+}
+
+/* Into chunk's memory, which must hold nothing. The file is as long as was written. */
+static int
+crlgen_out_read(const struct crlgen_out *out, uint64_t at, size_t len, struct err *err)
+{
+	size_t got = 0;
 	ssize_t n;
 
-	if (len > 0 && EVP_DigestUpdate(out->md, data, len) != 1)
-		return err_ssl(err, FAIL_INTERNAL, "crl: hash");
-	out->size += len;
-	while (len > 0) {
-		n = write(out->fd, p, len);
+	require(out->chunk.len == 0 && len <= CRLGEN_CHUNK);
+	while (got < len) {
+		n = pread(out->fd, out->chunk.data + got, len - got, (off_t)(at + got));
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return err_sys(err, FAIL_UNAVAILABLE, "crl %s: write", out->path_new);
-		p += n;
-		len -= (size_t)n;
+		if (n < 0)
+			return err_sys(err, FAIL_UNAVAILABLE, "crl %s: read", out->path_new);
+		if (n == 0)
+			return err_set(err, FAIL_UNAVAILABLE,
+			    "crl %s: the file is shorter than what was written", out->path_new);
+		got += (size_t)n;
+	}
+	return 0;
+}
+
+int
+crlgen_out_move(struct crlgen_out *out, uint64_t from, uint64_t to, struct err *err)
+{
+	uint64_t len = out->at - from, done = 0, at;
+	size_t n;
+
+	/* From the side on which nothing is overwritten that is still to be read. */
+	while (done < len) {
+		n = len - done < CRLGEN_CHUNK ? (size_t)(len - done) : CRLGEN_CHUNK;
+		at = to > from ? len - done - n : done;
+		if (crlgen_out_read(out, from + at, n, err) != 0 ||
+		    crlgen_out_put_at(out, to + at, out->chunk.data, n, err) != 0)
+			return -1;
+		done += n;
+	}
+	out->at = to + len;
+	if (ftruncate(out->fd, (off_t)out->at) != 0)
+		return err_sys(err, FAIL_UNAVAILABLE, "crl %s: truncate", out->path_new);
+	out->started = 0;
+	return 0;
+}
+
+int
+crlgen_out_hash(const struct crlgen_out *out, uint64_t from, EVP_MD_CTX *md, struct err *err)
+{
+	size_t len;
+
+	for (; from < out->at; from += len) {
+		len = out->at - from < CRLGEN_READ ? (size_t)(out->at - from) : CRLGEN_READ;
+		if (crlgen_out_read(out, from, len, err) != 0)
+			return -1;
+		if (EVP_DigestUpdate(md, out->chunk.data, len) != 1)
+			return err_ssl(err, FAIL_INTERNAL, "crl: hash");
 	}
 	return 0;
 }
@@ -102,16 +200,37 @@ crlgen_out_put(struct crlgen_out *out, const void *data, size_t len, struct err 
 int
 crlgen_out_sync(struct crlgen_out *out, struct err *err)
 {
-	int fd = out->fd;
+	EVP_MD_CTX *md = EVP_MD_CTX_new();
+	int fd, r = -1;
 
-	if (EVP_DigestFinal_ex(out->md, out->sha256, NULL) != 1)
-		return err_ssl(err, FAIL_INTERNAL, "crl: hash");
-	if (fsync(fd) != 0)
-		return err_sys(err, FAIL_UNAVAILABLE, "crl %s: fsync", out->path_new);
+	if (md == NULL || EVP_DigestInit_ex(md, EVP_sha256(), NULL) != 1) {
+		err_ssl(err, FAIL_INTERNAL, "crl: hash");
+		goto out;
+	}
+	if (crlgen_out_flush(out, err) != 0)
+		goto out;
+	crlgen_out_start(out);
+	if (crlgen_out_hash(out, 0, md, err) != 0)
+		goto out;
+	if (EVP_DigestFinal_ex(md, out->sha256, NULL) != 1) {
+		err_ssl(err, FAIL_INTERNAL, "crl: hash");
+		goto out;
+	}
+	out->size = out->at;
+	if (fsync(out->fd) != 0) {
+		err_sys(err, FAIL_UNAVAILABLE, "crl %s: fsync", out->path_new);
+		goto out;
+	}
+	fd = out->fd;
 	out->fd = -1;
-	if (close(fd) != 0)
-		return err_sys(err, FAIL_UNAVAILABLE, "crl %s: close", out->path_new);
-	return file_sync_dir(out->dir, err);
+	if (close(fd) != 0) {
+		err_sys(err, FAIL_UNAVAILABLE, "crl %s: close", out->path_new);
+		goto out;
+	}
+	r = file_sync_dir(out->dir, err);
+out:
+	EVP_MD_CTX_free(md);
+	return r;
 }
 
 int
@@ -131,16 +250,9 @@ crlgen_out_close(struct crlgen_out *out)
 		close(out->fd);
 	if (out->made)
 		unlink(out->path_new);
-	EVP_MD_CTX_free(out->md);
+	buf_free(&out->chunk);
 	*out = (struct crlgen_out){ .fd = -1 };
 }
-
-/* A file's name taken apart. */
-struct crlgen_name {
-	char ca[NAME_LEN];
-	struct crl_which which; /* ca 0 */
-	int64_t number;
-};
 
 /* 1 for "STEM-NUMBER.crl" as it is written here, 0 for any other name. */
 static int
@@ -172,8 +284,7 @@ crlgen_name_get(const char *file, struct crlgen_name *out)
 	return 1;
 }
 
-/* As above, and of a CA that there is: its number stands in which. */
-static int
+int
 crlgen_name_known(const char *file, const struct caset *cas, struct crlgen_name *out)
 {
 	if (!crlgen_name_get(file, out))
@@ -186,17 +297,7 @@ crlgen_name_known(const char *file, const struct caset *cas, struct crlgen_name 
 	return 0;
 }
 
-/* One sequence of numbers: complete lists and deltas, or a shard. */
-static int
-crlgen_name_same(const struct crlgen_name *name, const char *ca, const struct crl_which *which)
-{
-	return strcmp(name->ca, ca) == 0 &&
-	       (name->which.kind == CRL_SHARD) == (which->kind == CRL_SHARD) &&
-	       name->which.shard == which->shard;
-}
-
-/* Call fn for each entry of dir until it fails. */
-static int
+int
 crlgen_each(const char *dir, int (*fn)(void *ctx, int at, const char *name, struct err *err),
     void *ctx, struct err *err)
 {
@@ -298,89 +399,6 @@ crlgen_prune(const struct crlgen_conf *conf, const struct ca *ca, const struct c
 	if (old.n == CRL_KEEP)
 		old.delta = old.deltas[old.n - 1].number;
 	return crlgen_each(conf->dir, crlgen_prune_entry, &old, err);
-}
-
-/* ---- what stands published ---- */
-
-struct crlgen_top {
-	const char *ca;
-	const struct crl_which *which;
-	int64_t number;
-};
-
-static int
-crlgen_top_entry(void *ctx, int at, const char *file, struct err *err)
-{
-	struct crlgen_top *top = ctx;
-	struct crlgen_name name;
-
-	(void)at;
-	(void)err;
-	if (crlgen_name_get(file, &name) && crlgen_name_same(&name, top->ca, top->which) &&
-	    name.number > top->number)
-		top->number = name.number;
-	return 0;
-}
-
-int
-crlgen_published(const char *dir, const char *ca, const struct crl_which *which, int64_t *number,
-    struct err *err)
-{
-	struct crlgen_top top = { .ca = ca, .which = which };
-
-	if (crlgen_each(dir, crlgen_top_entry, &top, err) != 0)
-		return -1;
-	*number = top.number;
-	return 0;
-}
-
-/* The file that the database is the furthest behind. */
-struct crlgen_age {
-	const struct caset *cas;
-	struct store *reader;
-	char file[CRL_FILE_MAX]; /* "" = it is behind none */
-	int64_t number, known;
-};
-
-static int
-crlgen_age_entry(void *ctx, int at, const char *file, struct err *err)
-{
-	struct crlgen_age *age = ctx;
-	struct store_crl newest = { .number = 0 };
-	struct crlgen_name name;
-	struct err why;
-
-	(void)at;
-	if (!crlgen_name_known(file, age->cas, &name))
-		return 0;
-	if (store_list_last(age->reader, &name.which, &newest, &why) != 0 &&
-	    why.code != FAIL_NOT_FOUND) {
-		*err = why;
-		return -1;
-	}
-	/* Its row is committed before a list gets its name. */
-	if (name.number > newest.number && name.number > age->number) {
-		snprintf(age->file, sizeof(age->file), "%s", file);
-		age->number = name.number;
-		age->known = newest.number;
-	}
-	return 0;
-}
-
-int
-crlgen_check_age(const char *dir, const struct caset *cas, struct store *reader, struct err *err)
-{
-	struct crlgen_age age = { .cas = cas, .reader = reader };
-
-	if (crlgen_each(dir, crlgen_age_entry, &age, err) != 0)
-		return -1;
-	if (age.file[0] != '\0')
-		return err_set(err, FAIL_CONFLICT,
-		    "database: is older than crl/%s, it knows lists up to %" PRId64
-		    ": an older copy was put back, and what changed since is lost; to go "
-		    "on with it: smki clock accept",
-		    age.file, age.known);
-	return 0;
 }
 
 /* ---- at start ---- */

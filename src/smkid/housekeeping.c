@@ -27,8 +27,9 @@
 #define HOUSE_ANCHORS_MS 60000
 /* What was counted of refusals goes to the database this often. */
 #define HOUSE_REFUSALS_MS 5000
-/* Lists of shards that are made in one tick, so that requests come in between. */
-#define HOUSE_SHARDS 16
+/* Lists of shards are made for so long in one tick (one at least), so that requests and complete
+ * lists come in between, however many shards are due and however slow the disk is. */
+#define HOUSE_SHARDS_MS 250
 /* A root's list is made by people: they are told when this part of its life is left (a month of
  * a year). */
 #define HOUSE_ROOT_NOTICE_PART 12
@@ -78,6 +79,7 @@ house_crlgen(const struct smkid *smkid, struct crlgen_conf *out)
 		.guard = smkid->guard,
 		.validity = smkid->home.crl_validity,
 		.deltas = smkid->home.crl_deltas,
+		.ahead = smkid->ahead,
 	};
 }
 
@@ -213,12 +215,13 @@ house_shards(struct house *house, struct chore *chore, const struct ca *ca, stru
 {
 	const struct home *home = &house->smkid->home;
 	struct crl_which which = { .ca = ca->id, .kind = CRL_SHARD };
+	int64_t until = clock_mono_ms() + HOUSE_SHARDS_MS;
 	struct store_shard shard;
 	struct err err;
 	time_t now;
 	int due;
 
-	for (int i = 0; i < HOUSE_SHARDS; i++) {
+	do {
 		now = clock_now();
 		due = store_shard_due(reader, ca->id, now - home->crl_delay,
 			  now - home->crl_interval, now + CLOCK_BACK_MAX, &shard, &err) == 0
@@ -228,7 +231,7 @@ house_shards(struct house *house, struct chore *chore, const struct ca *ca, stru
 		which.shard = due > 0 ? shard.number : 0;
 		if (!house_list(house, chore, ca, &which, due, reader, &err))
 			return;
-	}
+	} while (clock_mono_ms() < until);
 }
 
 /* The complete list first: what is on the others is then on it. */

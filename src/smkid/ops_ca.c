@@ -195,13 +195,11 @@ crl_begin_apply(struct commit_job *job, struct store *store, struct err *err)
 	struct crl_begin *b = (struct crl_begin *)job;
 	const struct crl_which which = { .ca = b->ca->id, .kind = CRL_COMPLETE };
 	const struct smkid *smkid = b->req->smkid;
-	int64_t published;
 	time_t newest;
 
 	b->begin.n = 0;
 	if (store_event_newest(store, &b->begin.event, &newest, err) != 0 ||
-	    crlgen_published(smkid->crl_dir, b->ca->name, &which, &published, err) != 0 ||
-	    crlgen_take(store, &which, published,
+	    crlgen_take(store, &which, crlgen_ahead_number(smkid->ahead, &which),
 		clock_record_time(timeguard_record(smkid->guard), newest), &b->begin.number,
 		err) != 0)
 		return -1;

@@ -13,6 +13,7 @@
 
 struct access;
 struct conn;
+struct crlgen_ahead;
 struct enrol;
 struct house;
 struct imports;
@@ -25,6 +26,7 @@ struct smkid {
 	struct home home;
 	struct profiles profiles;
 	struct caset *cas;
+	struct crlgen_ahead *ahead;
 	struct timeguard *guard;
 	struct statuspage *page;
 	struct committer *committer;

@@ -10,7 +10,7 @@
 #include "smki/crl.h"
 
 /* More entries than fit into one chunk of the writer. */
-#define MANY 3000
+#define MANY 7000
 #define CRL_READ_MAX (4 * 1024 * 1024)
 
 static struct crlgen_conf

@@ -204,6 +204,23 @@ test_publish_numbers(void)
 	rig_free(r);
 }
 
+static void
+lay(struct rig *r, const char *name)
+{
+	char *path = mem_fmt("%s/%s", r->crl, name);
+
+	RIG(file_write(path, "x", 1, 0600, &rig_err));
+	free(path);
+}
+
+static void
+look(struct rig *r, struct crlgen_ahead **ahead)
+{
+	crlgen_ahead_free(*ahead);
+	*ahead = NULL;
+	RIG(crlgen_ahead_load(r->crl, r->cas, r->reader, ahead, &rig_err));
+}
+
 /* An older copy of the database beside newer lists: seen, and no number is used twice. */
 static void
 test_older_database(void)
@@ -214,47 +231,108 @@ test_older_database(void)
 		.committer = r->committer,
 		.guard = r->guard,
 		.validity = 86400 };
-	const struct crl_which complete = { .kind = CRL_COMPLETE };
+	const struct crl_which complete = { .ca = r->ca->id, .kind = CRL_COMPLETE },
+			       root = { .ca = r->root->id, .kind = CRL_COMPLETE };
+	struct crlgen_ahead *ahead = NULL;
 	char name[CRL_FILE_MAX], *path;
 	struct store_crl row;
-	int64_t number = -1;
+	int64_t number;
 	struct err err;
 
-	CHECK(crlgen_published(r->crl, "issuing", &complete, &number, &err) == 0 && number == 0);
-	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
+	look(r, &ahead);
+	CHECK(crlgen_ahead_check(ahead, &err) == 0);
+	CHECK(crlgen_ahead_number(NULL, &complete) == 0);
 	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
-	CHECK(crlgen_published(r->crl, "issuing", &complete, &number, &err) == 0 &&
-	      number == row.number);
-	CHECK(crlgen_published(r->crl, "root", &complete, &number, &err) == 0 && number == 0);
-	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
 	/* What a crash leaves is no published list, nor is another's name. */
-	path = mem_fmt("%s/issuing-9.crl.new", r->crl);
-	RIG(file_write(path, "x", 1, 0600, &rig_err));
-	free(path);
-	path = mem_fmt("%s/issuing-2-9.crl", r->crl);
-	RIG(file_write(path, "x", 1, 0600, &rig_err));
-	free(path);
+	lay(r, "issuing-9.crl.new");
+	lay(r, "issuing-2-9.crl");
+	look(r, &ahead);
+	CHECK(crlgen_ahead_check(ahead, &err) == 0);
 	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
 	crlgen_file("issuing", row.number + 5, name);
-	path = mem_fmt("%s/%s", r->crl, name);
-	RIG(file_write(path, "x", 1, 0600, &rig_err));
+	lay(r, name);
 	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == -1);
 	CHECK(err.code == FAIL_CONFLICT && strstr(err.msg, name) != NULL);
+	look(r, &ahead);
+	CHECK(crlgen_ahead_check(ahead, &err) == -1);
+	CHECK(crlgen_ahead_number(ahead, &complete) == row.number + 5);
+	CHECK(crlgen_ahead_number(ahead, &root) == 0);
 	number = row.number;
+	conf.ahead = ahead;
 	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
 	CHECK(row.number == number + 6);
 	CHECK(crlgen_check_age(r->crl, r->cas, r->reader, &err) == 0);
 	/* A number out of all reason is refused; nothing is burnt for it. */
-	free(path);
 	crlgen_file("issuing", row.number + CRL_SKIP_MAX + 1, name);
-	path = mem_fmt("%s/%s", r->crl, name);
-	RIG(file_write(path, "x", 1, 0600, &rig_err));
+	lay(r, name);
+	look(r, &ahead);
+	conf.ahead = ahead;
 	number = row.number;
 	CHECK(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &err) == -1 &&
 	      err.code == FAIL_CONFLICT);
+	path = mem_fmt("%s/%s", r->crl, name);
 	CHECK(unlink(path) == 0);
+	free(path);
+	look(r, &ahead);
+	conf.ahead = ahead;
 	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
 	CHECK(row.number == number + 1);
+	crlgen_ahead_free(ahead);
+	rig_free(r);
+}
+
+/* Of many sequences each is looked at for itself; the message tells of the furthest. */
+static void
+test_older_shards(void)
+{
+	static const char *const files[] = { "issuing.7-1.crl", "issuing.7-3.crl",
+		"issuing.7-2.crl", "issuing.10-4.crl", "issuing.delta-2.crl", "root-1.crl" };
+	struct rig *r = rig_new();
+	struct crl_which which = { .ca = r->ca->id, .kind = CRL_SHARD, .shard = 7 };
+	struct crlgen_ahead *ahead = NULL;
+	struct err err;
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++)
+		lay(r, files[i]);
+	look(r, &ahead);
+	CHECK(crlgen_ahead_number(ahead, &which) == 3);
+	which.shard = 10;
+	CHECK(crlgen_ahead_number(ahead, &which) == 4);
+	which.shard = 1;
+	CHECK(crlgen_ahead_number(ahead, &which) == 0);
+	which = (struct crl_which){ .ca = r->ca->id, .kind = CRL_COMPLETE };
+	CHECK(crlgen_ahead_number(ahead, &which) == 2);
+	which.ca = r->root->id;
+	CHECK(crlgen_ahead_number(ahead, &which) == 1);
+	CHECK(crlgen_ahead_check(ahead, &err) == -1);
+	CHECK(err.code == FAIL_CONFLICT && strstr(err.msg, "issuing.10-4.crl") != NULL);
+	crlgen_ahead_free(ahead);
+	rig_free(r);
+}
+
+/* A list that stands published under the number taken is not written over. */
+static void
+test_published_stays(void)
+{
+	struct rig *r = rig_new();
+	struct crlgen_conf conf = { .dir = r->crl,
+		.cas = r->cas,
+		.committer = r->committer,
+		.guard = r->guard,
+		.validity = 86400 };
+	char *path = mem_fmt("%s/issuing-1.crl", r->crl);
+	struct buf is = { 0 };
+	struct store_crl row;
+	struct err err;
+
+	lay(r, "issuing-1.crl");
+	CHECK(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &err) == -1);
+	CHECK(err.code == FAIL_CONFLICT && strstr(err.msg, "5.2.3") != NULL);
+	RIG(file_read(path, 65536, &is, &rig_err));
+	CHECK(is.len == 1);
+	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	CHECK(row.number == 2);
+	buf_free(&is);
 	free(path);
 	rig_free(r);
 }
@@ -263,5 +341,7 @@ static const struct test_case cases[] = {
 	{ "what is checked", test_publish_checks },
 	{ "numbers", test_publish_numbers },
 	{ "older database", test_older_database },
+	{ "older than lists of shards", test_older_shards },
+	{ "what is published stays", test_published_stays },
 };
 TEST_MAIN("crlgen_publish", cases)
