@@ -47,8 +47,8 @@ enum admin_op {
 #define ADMIN_ROOT_ENTRIES_MAX 1000
 /* Events of one certificate that show tells, newest kept. */
 #define ADMIN_EVENTS_MAX 64
-/* Certificates that one show may tell of. */
-#define ADMIN_FOUND_MAX 128
+/* Certificates that one show may tell of: over what a device may ever have (smki.conf [issue]). */
+#define ADMIN_FOUND_MAX 16384
 
 struct admin_hello {
 	char version[32];

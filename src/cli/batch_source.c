@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,18 @@
 #define BATCH_FOLDERS_MAX BATCH_MAX
 #define BATCH_BLOCK 65536
 
+struct batch_entry {
+	char *name; /* owned */
+	uint8_t hash[SHA256_LEN];
+};
+
 struct batch_source {
 	char *path;
 	int fd;		     /* the zip, or the folder */
 	struct archive *zip; /* NULL = a folder */
-	char **name;
+	/* libarchive gives names of a zip in the encoding of the thread's locale. */
+	locale_t utf8, before; /* utf8 (locale_t)0 = before is in use */
+	struct batch_entry *entry;
 	size_t n, cap, next;
 	uint8_t hash[SHA256_LEN];
 };
@@ -69,9 +77,9 @@ batch_add(struct batch_source *source, const char *name, struct err *err)
 		    err, FAIL_INVALID, "batch: more than %d requests in one batch", BATCH_MAX);
 	if (source->n == source->cap) {
 		source->cap = source->cap == 0 ? 1024 : 2 * source->cap;
-		source->name = mem_resize(source->name, source->cap, sizeof(*source->name));
+		source->entry = mem_resize(source->entry, source->cap, sizeof(*source->entry));
 	}
-	source->name[source->n++] = mem_str(name);
+	source->entry[source->n++].name = mem_str(name);
 	return 0;
 }
 
@@ -84,6 +92,49 @@ batch_zip_fail(const struct batch_source *source, const char *what, struct err *
 
 	return err_set(err, FAIL_INVALID, "batch: %s: %s: %s", source->path, what,
 	    why != NULL ? why : "not a zip file");
+}
+
+/* How many records of a central directory (APPNOTE 4.3.12) there can be at most: libarchive keeps
+ * something of each, before the first entry is handed out and whatever the end record says. */
+static int
+batch_zip_count(const struct batch_source *source, struct err *err)
+{
+	static const uint8_t sign[] = { 'P', 'K', 1, 2 };
+	uint8_t *block = mem_alloc(BATCH_BLOCK), *p;
+	size_t n = 0, len = 0;
+	int r = -1;
+
+	for (;;) {
+		ssize_t got = read(source->fd, block + len, BATCH_BLOCK - len);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0) {
+			err_sys(err, FAIL_UNAVAILABLE, "batch: %s", source->path);
+			goto out;
+		}
+		if (got == 0)
+			break;
+		len += (size_t)got;
+		for (p = block;
+		     (p = memmem(p, (size_t)(block + len - p), sign, sizeof(sign))) != NULL;
+		     p += sizeof(sign))
+			n++;
+		if (n > BATCH_MAX + BATCH_FOLDERS_MAX) {
+			err_set(err, FAIL_INVALID, "batch: %s: more than %d entries", source->path,
+			    BATCH_MAX + BATCH_FOLDERS_MAX);
+			goto out;
+		}
+		/* One may stand across the end of the block. */
+		if (len >= sizeof(sign)) {
+			memmove(block, block + len - (sizeof(sign) - 1), sizeof(sign) - 1);
+			len = sizeof(sign) - 1;
+		}
+	}
+	r = 0;
+out:
+	free(block);
+	return r;
 }
 
 static int
@@ -161,7 +212,7 @@ batch_zip_read(struct batch_source *source, const char *name, struct buf *out, s
 static int
 batch_compare(const void *a, const void *b)
 {
-	return strcmp(*(char *const *)a, *(char *const *)b);
+	return strcmp(((const struct batch_entry *)a)->name, ((const struct batch_entry *)b)->name);
 }
 
 static int
@@ -184,7 +235,7 @@ batch_folder_list(struct batch_source *source, struct err *err)
 		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", source->path);
 		goto out;
 	}
-	qsort(source->name, source->n, sizeof(*source->name), batch_compare);
+	qsort(source->entry, source->n, sizeof(*source->entry), batch_compare);
 	r = 0;
 out:
 	closedir(dir);
@@ -227,13 +278,18 @@ out:
 /* ---- both ---- */
 
 static void
-batch_hash_add(EVP_MD_CTX *md, const char *name, const struct buf *csr)
+batch_digest(const struct buf *csr, uint8_t out[SHA256_LEN])
 {
-	uint64_t len = csr->len;
+	require(EVP_Digest(csr->data, csr->len, out, NULL, EVP_sha256(), NULL) == 1);
+}
 
-	require(EVP_DigestUpdate(md, name, strlen(name) + 1) == 1 &&
-		EVP_DigestUpdate(md, &len, sizeof(len)) == 1 &&
-		(csr->len == 0 || EVP_DigestUpdate(md, csr->data, csr->len) == 1));
+/* The octets of the entry just read belong to the batch. */
+static void
+batch_hash_add(EVP_MD_CTX *md, struct batch_entry *entry, const struct buf *csr)
+{
+	batch_digest(csr, entry->hash);
+	require(EVP_DigestUpdate(md, entry->name, strlen(entry->name) + 1) == 1 &&
+		EVP_DigestUpdate(md, entry->hash, sizeof(entry->hash)) == 1);
 }
 
 /* Every entry is unpacked once here, so that what is wrong with any is known before the first is
@@ -243,6 +299,7 @@ batch_scan(struct batch_source *source, struct err *err)
 {
 	EVP_MD_CTX *md = EVP_MD_CTX_new();
 	struct buf csr = { 0 };
+	struct batch_entry *entry;
 	size_t folders = 0;
 	const char *name;
 	int r = -1, more = 0;
@@ -252,18 +309,18 @@ batch_scan(struct batch_source *source, struct err *err)
 		if (batch_folder_list(source, err) != 0)
 			goto out;
 		for (size_t i = 0; i < source->n; i++) {
-			if (batch_folder_read(source, source->name[i], &csr, err) != 0)
+			if (batch_folder_read(source, source->entry[i].name, &csr, err) != 0)
 				goto out;
-			batch_hash_add(md, source->name[i], &csr);
+			batch_hash_add(md, &source->entry[i], &csr);
 		}
 	} else {
 		while ((more = batch_zip_entry(source, &name, &folders, err)) == 1) {
 			if (batch_add(source, name, err) != 0)
 				goto out;
-			name = source->name[source->n - 1];
-			if (batch_zip_read(source, name, &csr, err) != 0)
+			entry = &source->entry[source->n - 1];
+			if (batch_zip_read(source, entry->name, &csr, err) != 0)
 				goto out;
-			batch_hash_add(md, name, &csr);
+			batch_hash_add(md, entry, &csr);
 		}
 	}
 	if (more < 0)
@@ -279,13 +336,14 @@ out:
 static int
 batch_check_twice(const struct batch_source *source, struct err *err)
 {
-	char **sorted = mem_copy(source->name, source->n * sizeof(*sorted));
+	struct batch_entry *sorted = mem_copy(source->entry, source->n * sizeof(*sorted));
 	int r = 0;
 
 	qsort(sorted, source->n, sizeof(*sorted), batch_compare);
 	for (size_t i = 1; i < source->n && r == 0; i++)
-		if (strcmp(sorted[i - 1], sorted[i]) == 0)
-			r = err_set(err, FAIL_INVALID, "batch: %.80s: is there twice", sorted[i]);
+		if (batch_compare(&sorted[i - 1], &sorted[i]) == 0)
+			r = err_set(
+			    err, FAIL_INVALID, "batch: %.80s: is there twice", sorted[i].name);
 	free(sorted);
 	return r;
 }
@@ -306,12 +364,21 @@ batch_open(const char *path, struct batch_source **out, struct err *err)
 	int r = -1;
 
 	source->path = mem_str(path);
-	source->fd = open(path, O_RDONLY | O_CLOEXEC);
+	source->utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	if (source->utf8 != (locale_t)0)
+		source->before = uselocale(source->utf8);
+	/* NONBLOCK: a pipe that nobody writes to is refused, not waited for. */
+	source->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (source->fd < 0 || fstat(source->fd, &st) != 0) {
 		err_sys(err, errno == ENOENT ? FAIL_NOT_FOUND : FAIL_DENIED, "batch: %s", path);
 		goto out;
 	}
-	if (!S_ISDIR(st.st_mode) && batch_zip_open(source, err) != 0)
+	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
+		err_set(err, FAIL_INVALID, "batch: %s: is neither a zip file nor a folder", path);
+		goto out;
+	}
+	if (S_ISREG(st.st_mode) &&
+	    (batch_zip_count(source, err) != 0 || batch_zip_open(source, err) != 0))
 		goto out;
 	if (batch_scan(source, err) != 0)
 		goto out;
@@ -338,9 +405,13 @@ batch_close(struct batch_source *source)
 		archive_read_free(source->zip);
 	if (source->fd >= 0)
 		close(source->fd);
+	if (source->utf8 != (locale_t)0) {
+		uselocale(source->before);
+		freelocale(source->utf8);
+	}
 	for (size_t i = 0; i < source->n; i++)
-		free(source->name[i]);
-	free(source->name);
+		free(source->entry[i].name);
+	free(source->entry);
 	free(source->path);
 	free(source);
 }
@@ -354,7 +425,7 @@ batch_count(const struct batch_source *source)
 const char *
 batch_name(const struct batch_source *source, size_t i)
 {
-	return source->name[i];
+	return source->entry[i].name;
 }
 
 const uint8_t *
@@ -366,15 +437,27 @@ batch_hash(const struct batch_source *source)
 int
 batch_next(struct batch_source *source, struct buf *csr, struct err *err)
 {
-	const char *want = source->name[source->next], *name;
+	const struct batch_entry *want = &source->entry[source->next];
+	uint8_t hash[SHA256_LEN];
 	size_t folders = 0;
+	const char *name;
 
 	require(source->next < source->n);
 	source->next++;
-	if (source->zip == NULL)
-		return batch_folder_read(source, want, csr, err);
-	if (batch_zip_entry(source, &name, &folders, err) != 1 || strcmp(name, want) != 0)
-		return err_set(
-		    err, FAIL_CONFLICT, "batch: %s: was changed meanwhile", source->path);
-	return batch_zip_read(source, want, csr, err);
+	if (source->zip == NULL) {
+		if (batch_folder_read(source, want->name, csr, err) != 0)
+			return -1;
+	} else {
+		if (batch_zip_entry(source, &name, &folders, err) != 1 ||
+		    strcmp(name, want->name) != 0)
+			goto changed;
+		if (batch_zip_read(source, want->name, csr, err) != 0)
+			return -1;
+	}
+	batch_digest(csr, hash);
+	if (memcmp(hash, want->hash, sizeof(hash)) == 0)
+		return 0;
+changed:
+	return err_set(err, FAIL_CONFLICT, "batch: %s: was changed meanwhile: %.80s", source->path,
+	    want->name);
 }

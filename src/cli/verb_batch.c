@@ -1,20 +1,20 @@
 /*
  * smki batch: the requests of a zip or a folder, each to a certificate or a reason. The same
- * command again goes on where it was ended: what stands in the output folder is not asked for
- * again, and smkid gives the same certificate to the same request.
+ * command again ends what one before it began: smkid gives the same certificate to the same
+ * request. What stands in the output folder is never believed, only replaced.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "batch.h"
 #include "cli.h"
-#include "smki/cert.h"
-#include "smki/csr.h"
 #include "smki/file.h"
 #include "smki/hex.h"
 #include "smki/mem.h"
@@ -24,8 +24,12 @@
 #define BATCH_ID "batch.id"
 #define BATCH_REPORT "report.csv"
 #define BATCH_CERTS "certificates"
-/* "NNNNN-" before the entry's name, ".pem" and ".new" behind it */
-#define BATCH_FILE_MAX (BATCH_NAME_MAX + 32)
+/* A certificate until it is whole; one at a time. */
+#define BATCH_NEW ".new"
+/* Octets of a name of a file that a file system takes: "NNNNN-", the entry's name, ".pem" */
+#define BATCH_FILE_MAX (255 + 1)
+#define BATCH_FILE_NAME 240
+#define BATCH_ID_MAX 1024
 #define BATCH_PROGRESS 500
 
 enum batch_fate {
@@ -48,19 +52,24 @@ struct batch_run {
 	struct batch_source *source;
 	struct batch_result *results;
 	char *out;   /* folder */
-	int certs;   /* descriptor of its certificates */
-	uint32_t id; /* of the first request of this run */
+	int certs;   /* descriptor of its certificates; locked */
+	uint32_t id; /* of the first request; the others follow */
 	size_t n, done;
-	/* request id - this->id -> entry */
-	size_t *sent;
 	size_t n_sent, n_taken;
 };
 
-/* "00042-meters_a.pem": the number makes it unique, and no name of a zip is a path. */
+/* "00042-meters_a.pem": the number makes it unique, and no name of a zip is a path. Of a long name
+ * its beginning, whole characters of it. */
 static void
-batch_file(const struct batch_run *run, size_t i, const char *end, char out[BATCH_FILE_MAX])
+batch_file(const struct batch_run *run, size_t i, char out[BATCH_FILE_MAX])
 {
-	snprintf(out, BATCH_FILE_MAX, "%05zu-%s%s", i + 1, batch_name(run->source, i), end);
+	const char *name = batch_name(run->source, i);
+	size_t len = strlen(name);
+
+	if (len > BATCH_FILE_NAME)
+		for (len = BATCH_FILE_NAME; ((uint8_t)name[len] & 0xc0) == 0x80; len--)
+			;
+	snprintf(out, BATCH_FILE_MAX, "%05zu-%.*s.pem", i + 1, (int)len, name);
 	for (char *p = out; *p != '\0'; p++)
 		if (*p == '/')
 			*p = '_';
@@ -79,115 +88,148 @@ batch_refuse(struct batch_run *run, size_t i, const struct err *err)
 
 /* ---- the output folder ---- */
 
-/* A folder of this very batch, or a new one. */
+/* A new one with what it is of, whole or not at all under its name. An empty folder of that name is
+ * taken. */
 static int
-batch_folder(struct batch_run *run, struct err *err)
+batch_folder_new(const char *out, struct span id, struct err *err)
 {
-	char hash[2 * SHA256_LEN + 1];
-	struct buf want = { 0 }, got = { 0 };
-	char *path = mem_fmt("%s/" BATCH_ID, run->out), *certs = NULL;
+	char *tmp = mem_fmt("%s.XXXXXX", out), *path = NULL, *certs = NULL;
+	bool made = false;
 	int r = -1;
 
-	hex_encode(batch_hash(run->source), SHA256_LEN, hash);
-	buf_fmt(&want, "%s %s %s\n", hash, run->request.profile, run->request.ca);
-	if (file_make_dir(run->out, 0755, err) != 0) {
-		if (err->code != FAIL_CONFLICT)
-			goto out;
-		if (file_read(path, BATCH_FILE_MAX, &got, err) != 0) {
+	if (mkdtemp(tmp) == NULL) {
+		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", out);
+		goto out;
+	}
+	made = true;
+	path = mem_fmt("%s/" BATCH_ID, tmp);
+	certs = mem_fmt("%s/" BATCH_CERTS, tmp);
+	if (file_make_dir(certs, 0755, err) != 0 || file_write(path, id.p, id.len, 0644, err) != 0)
+		goto out;
+	if (chmod(tmp, 0755) != 0 || rename(tmp, out) != 0) {
+		if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR)
 			err_set(err, FAIL_CONFLICT,
 			    "batch: %s: exists and is no output of a batch; name another with "
 			    "--out",
-			    run->out);
-			goto out;
-		}
-		if (!span_eq(buf_span(&want), buf_span(&got))) {
-			err_set(err, FAIL_CONFLICT,
-			    "batch: %s: is the output of another batch; name another with --out",
-			    run->out);
-			goto out;
-		}
-	} else if (file_write(path, want.data, want.len, 0644, err) != 0) {
+			    out);
+		else
+			err_sys(err, FAIL_UNAVAILABLE, "batch: %s", out);
 		goto out;
 	}
-	certs = mem_fmt("%s/" BATCH_CERTS, run->out);
-	if (file_make_dir(certs, 0755, err) != 0 && err->code != FAIL_CONFLICT)
-		goto out;
-	run->certs = open(certs, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (run->certs < 0) {
-		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", certs);
-		goto out;
-	}
+	made = false;
 	r = 0;
 out:
+	if (made && file_remove_tree(tmp, NULL) != 0)
+		err_prefix(err, "%s is left", tmp);
+	free(tmp);
 	free(path);
 	free(certs);
+	return r;
+}
+
+/* A folder of this very batch, or a new one. */
+static int
+batch_folder_have(const struct batch_run *run, struct err *err)
+{
+	char hash[2 * SHA256_LEN + 1], *path = mem_fmt("%s/" BATCH_ID, run->out);
+	struct buf want = { 0 }, got = { 0 };
+	int r;
+
+	hex_encode(batch_hash(run->source), SHA256_LEN, hash);
+	buf_fmt(&want, "%s %s %s\n", hash, run->request.profile, run->request.ca);
+	r = file_read(path, BATCH_ID_MAX, &got, err);
+	if (r != 0 && err->code == FAIL_NOT_FOUND)
+		r = batch_folder_new(run->out, buf_span(&want), err);
+	else if (r == 0 && !span_eq(buf_span(&want), buf_span(&got)))
+		r = err_set(err, FAIL_CONFLICT,
+		    "batch: %s: is the output of another batch; name another with --out", run->out);
+	free(path);
 	buf_free(&want);
 	buf_free(&got);
 	return r;
 }
 
-/* Whole or not at all under its name; durable only after batch_sync(). A file lost to a power cut
- * is asked for again by the next run. */
+/* ... and ours alone from here on. */
 static int
-batch_write(struct batch_run *run, size_t i, struct span der, struct err *err)
+batch_folder(struct batch_run *run, struct err *err)
 {
-	char name[BATCH_FILE_MAX], new_name[BATCH_FILE_MAX];
-	struct buf pem = { 0 };
-	int fd, r = -1;
+	char *certs = mem_fmt("%s/" BATCH_CERTS, run->out);
+	int r = -1;
 
-	batch_file(run, i, ".pem", name);
-	batch_file(run, i, ".new", new_name);
-	pem_encode("CERTIFICATE", der.p, der.len, &pem);
-	fd = openat(
-	    run->certs, new_name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0644);
-	if (fd < 0 || write(fd, pem.data, pem.len) != (ssize_t)pem.len) {
-		err_sys(err, FAIL_UNAVAILABLE, "batch: %s/" BATCH_CERTS "/%.80s", run->out, name);
-		if (fd >= 0)
-			close(fd);
+	if (batch_folder_have(run, err) != 0)
+		goto out;
+	run->certs = open(certs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (run->certs < 0) {
+		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", certs);
 		goto out;
 	}
-	if (close(fd) != 0 || renameat(run->certs, new_name, run->certs, name) != 0) {
-		err_sys(err, FAIL_UNAVAILABLE, "batch: %s/" BATCH_CERTS "/%.80s", run->out, name);
+	if (flock(run->certs, LOCK_EX | LOCK_NB) != 0) {
+		if (errno == EWOULDBLOCK)
+			err_set(err, FAIL_CONFLICT,
+			    "batch: %s: another smki batch is at work there", run->out);
+		else
+			err_sys(err, FAIL_UNAVAILABLE, "batch: %s: lock", certs);
 		goto out;
 	}
 	r = 0;
 out:
-	buf_free(&pem);
+	free(certs);
 	return r;
 }
 
-/* Whether a run before this one left the certificate of this request; its serial then. */
+/* The whole file under BATCH_NEW; what a killed run left there, or anybody, is in no one's way. */
 static int
-batch_have(struct batch_run *run, size_t i, const struct buf *csr_text)
+batch_write_new(const struct batch_run *run, const struct buf *pem, struct err *err)
+{
+	int fd;
+	size_t at = 0;
+	ssize_t n;
+
+	if (unlinkat(run->certs, BATCH_NEW, 0) != 0 && errno != ENOENT)
+		return err_sys(err, FAIL_UNAVAILABLE, "batch: " BATCH_NEW);
+	fd = openat(run->certs, BATCH_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(err, FAIL_UNAVAILABLE, "batch: open");
+	while (at < pem->len) {
+		n = write(fd, pem->data + at, pem->len - at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			err_sys(err, FAIL_UNAVAILABLE, "batch: write");
+			close(fd);
+			return -1;
+		}
+		at += (size_t)n;
+	}
+	return close(fd) == 0 ? 0 : err_sys(err, FAIL_UNAVAILABLE, "batch: close");
+}
+
+/* Whole or not at all under its name; durable when all are synced. A file lost to a power cut is
+ * written by the next run. */
+static int
+batch_write(struct batch_run *run, size_t i, struct span der, struct err *err)
 {
 	char name[BATCH_FILE_MAX];
-	struct buf der = { 0 }, request = { 0 };
-	struct csr csr;
-	struct cert cert;
-	char *path;
-	int have;
+	struct buf pem = { 0 };
+	int r;
 
-	batch_file(run, i, ".pem", name);
-	if (faccessat(run->certs, name, R_OK, AT_SYMLINK_NOFOLLOW) != 0)
-		return 0;
-	path = mem_fmt("%s/" BATCH_CERTS "/%s", run->out, name);
-	have = output_read_cert(path, &der, NULL) == 0 &&
-	       cert_parse(der.data, der.len, &cert, NULL) == 0 &&
-	       csr_decode(csr_text->data, csr_text->len, &request, NULL) == 0 &&
-	       csr_parse(request.data, request.len, &csr, NULL) == 0 &&
-	       ec_pub_eq(&csr.pub, &cert.pub);
-	if (have)
-		serial_text(&cert.serial, run->results[i].serial);
-	free(path);
-	buf_free(&der);
-	buf_free(&request);
-	return have;
+	batch_file(run, i, name);
+	pem_encode("CERTIFICATE", der.p, der.len, &pem);
+	r = batch_write_new(run, &pem, err);
+	if (r == 0 && renameat(run->certs, BATCH_NEW, run->certs, name) != 0)
+		r = err_sys(err, FAIL_UNAVAILABLE, "batch: rename");
+	if (r != 0) {
+		unlinkat(run->certs, BATCH_NEW, 0);
+		err_prefix(err, "%s/" BATCH_CERTS "/%.80s", run->out, name);
+	}
+	buf_free(&pem);
+	return r;
 }
 
 /* ---- requests ---- */
 
 static int
-batch_send(struct batch_run *run, size_t i, struct buf *msg, struct err *err)
+batch_send(struct batch_run *run, struct buf *msg, struct err *err)
 {
 	client_start(run->cli, msg, ADMIN_ISSUE);
 	if (run->n_sent == 0)
@@ -195,7 +237,7 @@ batch_send(struct batch_run *run, size_t i, struct buf *msg, struct err *err)
 	admin_issue_put(msg, &run->request);
 	if (client_send(run->cli, msg, err) != 0)
 		return -1;
-	run->sent[run->n_sent++] = i;
+	run->n_sent++;
 	return 0;
 }
 
@@ -220,8 +262,8 @@ batch_take(struct batch_run *run, struct err *err)
 		*err = why;
 		return -1;
 	}
-	i = id - run->id < run->n_sent ? run->sent[id - run->id] : run->n;
-	if (i == run->n || run->results[i].fate != BATCH_OPEN) {
+	i = id - run->id;
+	if (i >= run->n_sent || run->results[i].fate != BATCH_OPEN) {
 		r = err_set(err, FAIL_INTERNAL, "smkid: answer to another request");
 		goto out;
 	}
@@ -259,15 +301,9 @@ batch_all(struct batch_run *run, struct err *err)
 	for (size_t i = 0; i < run->n; i++) {
 		if (batch_next(run->source, &run->request.csr, err) != 0)
 			goto out;
-		if (batch_have(run, i, &run->request.csr)) {
-			run->results[i].fate = BATCH_KNOWN;
-			run->done++;
-		} else {
-			if ((run->n_sent - run->n_taken == BATCH_WINDOW &&
-				batch_take(run, err) != 0) ||
-			    batch_send(run, i, &msg, err) != 0)
-				goto out;
-		}
+		if ((run->n_sent - run->n_taken == BATCH_WINDOW && batch_take(run, err) != 0) ||
+		    batch_send(run, &msg, err) != 0)
+			goto out;
 		batch_progress(run);
 	}
 	while (run->n_taken < run->n_sent) {
@@ -328,7 +364,7 @@ batch_report(struct batch_run *run, struct err *err)
 	for (size_t i = 0; i < run->n; i++) {
 		const struct batch_result *result = &run->results[i];
 
-		batch_file(run, i, ".pem", file);
+		batch_file(run, i, file);
 		buf_fmt(&text, "%zu,", i + 1);
 		batch_csv(&text, batch_name(run->source, i));
 		buf_fmt(&text, ",%s,%s,", batch_fate_str(result->fate), result->serial);
@@ -391,7 +427,7 @@ batch_options(int argc, char **argv, struct batch_run *run, struct err *err)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct issue_request *request = &run->request;
-	const char *out = NULL;
+	const char *out = NULL, *path;
 	size_t len;
 	int c;
 
@@ -414,9 +450,10 @@ batch_options(int argc, char **argv, struct batch_run *run, struct err *err)
 	}
 	if (optind + 1 != argc)
 		exit(cli_usage("batch"));
-	for (len = strlen(argv[optind]); len > 1 && argv[optind][len - 1] == '/'; len--)
+	path = out != NULL ? out : argv[optind];
+	for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
 		;
-	run->out = out != NULL ? mem_str(out) : mem_fmt("%.*s.out", (int)len, argv[optind]);
+	run->out = mem_fmt("%.*s%s", (int)len, path, out != NULL ? "" : ".out");
 	return 0;
 }
 
@@ -432,7 +469,6 @@ batch_verb(struct cli *cli, int argc, char **argv)
 		goto fail;
 	run.n = batch_count(run.source);
 	run.results = mem_array(run.n, sizeof(*run.results));
-	run.sent = mem_array(run.n, sizeof(*run.sent));
 	if (batch_folder(&run, &err) != 0)
 		goto fail;
 	if (batch_all(&run, &err) != 0) {
@@ -452,7 +488,6 @@ out:
 	for (size_t i = 0; i < run.n && run.results != NULL; i++)
 		free(run.results[i].reason);
 	free(run.results);
-	free(run.sent);
 	free(run.out);
 	buf_free(&run.request.csr);
 	batch_close(run.source);

@@ -19,8 +19,8 @@ struct state_run {
 
 /* Certificates found for --device. */
 struct state_found {
-	size_t n;
-	struct store_cert cert[ADMIN_FOUND_MAX];
+	size_t n, cap;
+	struct store_cert *cert; /* owned */
 };
 
 static int
@@ -96,8 +96,14 @@ state_found_reply(void *ctx, struct wire_in *in, struct err *err)
 	struct admin_found *one = mem_alloc(sizeof *one);
 	int r = admin_found_get(in, one, err);
 
-	if (r == 0) {
-		require(found->n < ADMIN_FOUND_MAX);
+	if (r == 0 && found->n == ADMIN_FOUND_MAX) {
+		r = err_set(err, FAIL_LIMIT, "smkid: over %d certificates", ADMIN_FOUND_MAX);
+		admin_found_free(one);
+	} else if (r == 0) {
+		if (found->n == found->cap) {
+			found->cap = found->cap == 0 ? 16 : 2 * found->cap;
+			found->cert = mem_resize(found->cert, found->cap, sizeof *found->cert);
+		}
 		found->cert[found->n++] = one->cert;
 		admin_found_free(one);
 	}
@@ -122,7 +128,7 @@ state_device_again(struct state_run *run, const struct serial *serial)
 static void
 state_device(struct state_run *run, const struct eui64 *device, const char *name)
 {
-	struct state_found *found = mem_alloc(sizeof *found);
+	struct state_found found = { 0 };
 	struct admin_find find = { .by_device = true, .device = *device };
 	struct buf msg = { 0 };
 	size_t live = 0;
@@ -131,25 +137,25 @@ state_device(struct state_run *run, const struct eui64 *device, const char *name
 	snprintf(find.ca, sizeof find.ca, "%s", run->request.ca);
 	client_start(run->cli, &msg, ADMIN_SHOW);
 	admin_find_put(&msg, &find);
-	if (client_call(run->cli, &msg, state_found_reply, found, &err) != 0) {
+	if (client_call(run->cli, &msg, state_found_reply, &found, &err) != 0) {
 		state_failed(run, name, &err);
 		goto out;
 	}
-	for (size_t i = 0; i < found->n; i++)
-		if (found->cert[i].state != CERT_REVOKED) {
-			state_one(run, &found->cert[i].serial);
+	for (size_t i = 0; i < found.n; i++)
+		if (found.cert[i].state != CERT_REVOKED) {
+			state_one(run, &found.cert[i].serial);
 			live++;
 		}
 	if (live == 0 && run->request.change.action != ACTION_REVOKE) {
 		err_set(&err, FAIL_CONFLICT, "device: all of its certificates are revoked");
 		state_failed(run, name, &err);
 	}
-	for (size_t i = 0; live == 0 && run->request.change.action == ACTION_REVOKE && i < found->n;
+	for (size_t i = 0; live == 0 && run->request.change.action == ACTION_REVOKE && i < found.n;
 	     i++)
-		state_device_again(run, &found->cert[i].serial);
+		state_device_again(run, &found.cert[i].serial);
 out:
 	buf_free(&msg);
-	free(found);
+	free(found.cert);
 }
 
 static int

@@ -173,9 +173,12 @@ struct query_show {
 	int64_t ca; /* 0 = any */
 	bool looked;
 	size_t n, next;
-	struct store_cert cert[ADMIN_FOUND_MAX];
+	struct store_cert *cert;  /* owned */
 	struct admin_found found; /* large: not on a stack */
 };
+
+/* Room for what there is of it mostly. */
+#define QUERY_SHOW_FIRST 16
 
 static void
 query_show_free(struct stream *stream)
@@ -183,21 +186,28 @@ query_show_free(struct stream *stream)
 	struct query_show *q = (struct query_show *)stream;
 
 	admin_found_free(&q->found);
+	free(q->cert);
 	free(q);
 }
 
+/* Those of one kind of holder, after the n there are. */
 static int
-query_show_device(struct query_show *q, struct store *reader, struct err *err)
+query_show_holder(
+    struct query_show *q, struct store *reader, enum holder_kind kind, struct err *err)
 {
-	static const enum holder_kind kinds[] = { HOLDER_DEVICE, HOLDER_ORGANISATION };
-	size_t got;
+	size_t room = QUERY_SHOW_FIRST, got;
 
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-		if (store_certs_by_holder(reader, kinds[i], q->find.device.octets, EUI64_LEN,
-			q->cert + q->n, ADMIN_FOUND_MAX - q->n, &got, err) != 0)
+	for (;; room *= 4) {
+		if (room > ADMIN_FOUND_MAX - q->n)
+			room = ADMIN_FOUND_MAX - q->n;
+		q->cert = mem_resize(q->cert, q->n + room, sizeof(*q->cert));
+		if (store_certs_by_holder(reader, kind, q->find.device.octets, EUI64_LEN,
+			q->cert + q->n, room, &got, err) == 0)
+			break;
+		if (err->code != FAIL_LIMIT || room == ADMIN_FOUND_MAX - q->n)
 			return -1;
-		q->n += got;
 	}
+	q->n += got;
 	return 0;
 }
 
@@ -212,12 +222,14 @@ query_show_look(struct query_show *q, struct store *reader, struct err *err)
 	if (q->find.by_device) {
 		memcpy(holder.name, q->find.device.octets, EUI64_LEN);
 		holder_text(&holder, what);
-		if (query_show_device(q, reader, err) != 0)
+		if (query_show_holder(q, reader, HOLDER_DEVICE, err) != 0 ||
+		    query_show_holder(q, reader, HOLDER_ORGANISATION, err) != 0)
 			return err_prefix(err, "device %s", what);
 	} else {
 		serial_text(&q->find.serial, what);
+		q->cert = mem_array(STORE_CAS_MAX, sizeof(*q->cert)); /* once under each CA */
 		if (store_certs_by_serial(
-			reader, &q->find.serial, q->cert, ADMIN_FOUND_MAX, &q->n, err) != 0)
+			reader, &q->find.serial, q->cert, STORE_CAS_MAX, &q->n, err) != 0)
 			return err_prefix(err, "certificate %s", what);
 	}
 	for (size_t i = 0; i < q->n; i++)

@@ -2,9 +2,18 @@
 # smki batch: a zip or a folder of requests, each to a certificate or a reason, in the order given;
 # killed on the way and begun again, it ends with one certificate a request; what is no honest zip
 # is refused as a whole.
+#
+#   batch.sh BUILD_ROOT SOURCE_ROOT BENCH_REQUESTS [SANITIZERS]
+#
+# SMKI_LONG=1 in the environment: batches of 50,000 are killed on the way, instead of 3,000.
+# SMKI_SEED=N: at other points.
+set -u
 . "$2/tests/system/lib.sh"
-requests=$3
-needs python3 openssl
+requests=$3 sanitizers=${4:-none}
+n=3000 seed=${SMKI_SEED:-$$}
+[ "${SMKI_LONG:-0}" = 0 ] || n=50000
+memory=102400 # KiB, of each side
+needs openssl pgrep jq
 
 make_home
 up
@@ -12,7 +21,7 @@ up
 # zip_of ZIP PYTHON: a zip made by a program that sees z (the open ZipFile).
 zip_of() {
 	$python - "$1" <<END || fail "no zip"
-import sys, zipfile, os, glob
+import sys, zipfile, os, glob, struct
 z = zipfile.ZipFile(sys.argv[1], 'w', zipfile.ZIP_DEFLATED)
 d = '$work/requests'
 $2
@@ -73,12 +82,71 @@ ends 65 "batch again" $smki --json batch "$work/a.zip"
 same "nothing new" 41 "$(jq -r .result "$work/stdout" | grep -c already)"
 same "nothing new in the database" $((before + 40)) "$(issued)"
 zip_of "$work/b.zip" "z.write(d + '/000001.csr', 'x.csr')"
+ends 65 "batch into it" $smki batch --out "$work/a.zip.out/" "$work/a.zip"
 refuses 73 "another batch" "is the output of another batch" $smki batch --out "$work/a.zip.out" \
     "$work/b.zip"
 mkdir "$work/other"
 echo >"$work/other/file"
 refuses 73 "a folder of somebody's" "is no output of a batch" $smki batch --out "$work/other" \
     "$work/b.zip"
+
+mkdir "$work/empty"
+ends 0 "an empty folder" $smki batch --out "$work/empty" "$work/b.zip"
+same "nothing is left of making it" "$work/empty" "$(echo "$work"/empty*)"
+
+title "names"
+long=$(printf '%0248d' 0)
+zip_of "$work/names.zip" "
+z.write(d + '/000001.csr', 'z\u00e4hler.csr')
+z.write(d + '/000002.csr', '\u00e4' * 125 + 'x.csr')
+z.write(d + '/000003.csr', '$long' + 'abc.csr')
+z.write(d + '/000004.csr', '$long' + 'abd.csr')"
+ends 0 "beyond ASCII, and as long as they may be" $smki batch "$work/names.zip"
+same "a file each" 4 "$(certificates "$work/names.zip.out")"
+true_that "by its name" test -s \
+    "$work/names.zip.out/certificates/$(printf '00001-z\303\244hler.csr.pem')"
+true_that "whole characters" sh -c "ls '$work/names.zip.out/certificates' | iconv -f UTF-8 -t UTF-8"
+ends 0 "again" $smki batch "$work/names.zip"
+
+title "what was made of the output"
+victim=$work/a.zip.out/certificates/00001-folder_m000040.csr.pem
+cp "$victim" "$work/true.pem"
+# The key is the request's, the certificate is nobody's.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=x -days 2 \
+    -keyout "$work/x.key" -out "$work/x.pem" 2>/dev/null
+echo "$key_of_request" >"$work/victim.pub"
+openssl x509 -new -force_pubkey "$work/victim.pub" -subj /CN=forged -days 2 -CA "$work/x.pem" \
+    -CAkey "$work/x.key" -out "$victim" 2>/dev/null
+false_that "forged" cmp "$victim" "$work/true.pem"
+rm "$work/a.zip.out/certificates/"00002-*
+echo rubbish >"$(echo "$work/a.zip.out/certificates/"00003-*)"
+ln -s "$work/outside" "$work/a.zip.out/certificates/.link"
+mv "$work/a.zip.out/certificates/.link" "$(echo "$work/a.zip.out/certificates/"00004-*)"
+ends 65 "again" $smki batch "$work/a.zip"
+true_that "the true one" cmp "$victim" "$work/true.pem"
+for f in "$work"/a.zip.out/certificates/*.pem; do
+	true_that "openssl accepts $f" demo_verify "$f"
+done
+true_that "no link is followed" test ! -e "$work/outside" -a \
+    ! -L "$(echo "$work/a.zip.out/certificates/"00004-*)"
+ln -s "$work/outside" "$work/a.zip.out/certificates/.new"
+ends 65 "none in the place of a new one" $smki batch "$work/a.zip"
+true_that "no link is followed" test ! -e "$work/outside"
+ends 0 "revoked meanwhile" $smki revoke "$(demo_serial "$victim")"
+ends 73 "again" $smki --json batch "$work/a.zip"
+same "a reason" "refused true" "$(jq -r 'select(.number == 1) |
+    "\(.result) \(.reason | contains("revoked"))"' "$work/stdout")"
+true_that "nothing half made" test ! -e "$work/a.zip.out/certificates/.new"
+
+title "a full disk"
+# The shell counts 512 octets: less than a certificate has.
+# shellcheck disable=SC2016
+full='trap "" XFSZ; ulimit -f 1; exec "$@"'
+refuses 75 "a full disk" "the same command goes on" sh -c "$full" sh $smki batch --out "$work/full" \
+    "$work/b.zip"
+same "nothing half made" '' "$(ls -A "$work/full/certificates")"
+true_that "no report" test ! -e "$work/full/report.csv"
+ends 0 "then with room" $smki batch --out "$work/full" "$work/b.zip"
 
 title "refused as a whole"
 # refused WHAT TEXT PYTHON
@@ -107,6 +175,14 @@ z.write(d + '/000001.csr', 'x.csr')
 z.write(d + '/000002.csr', 'x.csr')"
 refused "50,001 requests" "more than 50000" "
 for i in range(50001): z.writestr('%d.csr' % i, b'0')"
+# What the end record says of their number is not believed.
+refused "records by the hundred thousand" "more than 100000" "
+z.close()
+at = os.path.getsize(sys.argv[1])
+record = b'PK\1\2' + struct.pack('<6H3I5H2I', 20, 20, 0, 0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0) + b'x'
+with open(sys.argv[1], 'wb') as f:
+    f.write(record * 100001)
+    f.write(b'PK\5\6' + struct.pack('<4H2IH', 0, 0, 1, 1, len(record), 0, 0))"
 refused "a link" "is no regular file" "$fresh
 i = zipfile.ZipInfo('link.csr'); i.create_system = 3; i.external_attr = 0o120777 << 16
 z.writestr(i, '/etc/passwd')"
@@ -116,43 +192,125 @@ z.writestr('a\\nb.csr', b'0')"
 head -c 300 /dev/zero >"$work/bad.zip"
 refuses 65 "no zip at all" "bad.zip" $smki batch "$work/bad.zip"
 refuses 66 "no such file" "No such file" $smki batch "$work/none.zip"
+mkfifo "$work/pipe"
+refuses 65 "a pipe" "neither a zip file nor a folder" $smki batch "$work/pipe"
 
-title "killed on the way"
-mkdir "$work/many"
-"$requests" "$work/many" 3000 || fail "no requests"
-now=$(issued)
-for at in 300 1000 1900; do
-	$smki batch --out "$work/many.out" "$work/many" >"$work/batch.log" 2>&1 &
-	batch=$!
-	reached() {
-		[ "$(certificates "$work/many.out")" -ge "$at" ] || gone "$batch"
-	}
-	within 60 "$at certificates" reached
-	kill -KILL "$batch" 2>/dev/null
-	wait "$batch"
-	true_that "it did not finish ($(cat "$work/batch.log"))" test ! -e "$work/many.out/report.csv"
-done
-ends 0 "the rest" $smki batch --out "$work/many.out" "$work/many"
-same "one file a request" 3000 "$(certificates "$work/many.out")"
-same "one certificate a request" $((now + 3000)) "$(issued)"
-same "as many serials" 3000 "$(cut -d , -f 4 "$work/many.out/report.csv" | tail -n +2 | sort -u | wc -l)"
-
-title "smkid goes away on the way"
-mkdir "$work/more"
-"$requests" "$work/more" 3000 || fail "no requests"
-now=$(issued)
-$smki batch --out "$work/more.out" "$work/more" >"$work/batch.log" 2>&1 &
-batch=$!
-reached() {
-	[ "$(certificates "$work/more.out")" -ge 500 ] || gone "$batch"
+# random N: 1..N, by the seed.
+random() {
+	seed=$(((seed * 1103515245 + 12345) % 2147483648))
+	random=$((1 + seed / 1024 % $1))
 }
-within 60 "500 certificates" reached
-down
+# highest PID: memory it had at most, in KiB; nothing when it is gone.
+highest() {
+	awk '/^VmHWM/ { print $2 }' "/proc/$1/status" 2>/dev/null
+}
+# bounded WHO KIB: a sanitizer's own memory would be measured, too.
+bounded() {
+	echo "$1: at most $2 KiB"
+	[ "$sanitizers" != none ] || true_that "memory of $1" test "$2" -lt $memory
+}
+# begin OUT INPUT: batch in the background.
+begin() {
+	out=$1
+	touch "$work/begun"
+	# shellcheck disable=SC2086
+	$smki batch --out "$1" "$2" >"$work/batch.log" 2>&1 &
+	batch=$!
+}
+# passed N: this run has written so many, or is at its end.
+passed() {
+	[ "$(find "$out/certificates" -name '*.pem' -newer "$work/begun" 2>/dev/null |
+	    wc -l)" -ge "$1" ] || gone "$batch"
+}
+# killed INPUT OUT SIGNAL: the client at three points, smkid at one by this signal; then to its end.
+# In a short batch they are early ones: the rest must take longer than it takes to see the point.
+killed() {
+	before=$(issued)
+	points=$((n * 4 / 10))
+	[ "$n" -lt 50000 ] || points=$((n * 8 / 10))
+	for run_n in 1 2 3; do
+		begin "$2" "$1"
+		random "$points"
+		within 600 "$random certificates" passed "$random"
+		client=$(highest "$batch")
+		kill -KILL "$batch" 2>/dev/null
+		wait "$batch"
+		same "killed at $random of $n ($(cat "$work/batch.log"))" 137 $?
+		true_that "it did not finish" test ! -e "$2/report.csv"
+		bounded "the client, killed after $random" "$client"
+	done
+	begin "$2" "$1"
+	random "$points"
+	within 600 "$random certificates" passed "$random"
+	smkid=$(child_of "$run" smkid)
+	daemon=$(highest "$smkid")
+	kill "-$3" "$smkid"
+	wait "$batch"
+	same "it can go on ($(cat "$work/batch.log"))" 75 $?
+	has "what to do" "the same command goes on" "$work/batch.log"
+	bounded "smkid, sent $3 after $random" "$daemon"
+	kill -TERM "$run" 2>/dev/null
+	ended "$run"
+	up
+	ends 0 "the rest" "$python" -c 'import os, sys, subprocess
+p = subprocess.Popen(sys.argv[1:])
+_, status, used = os.wait4(p.pid, 0)
+print(used.ru_maxrss, file=sys.stderr)
+sys.exit(os.waitstatus_to_exitcode(status))' $smki batch --out "$2" "$1"
+	cat "$work/stdout"
+	bounded "the client, to its end" "$(cat "$work/stderr")"
+	bounded "smkid" "$(highest "$(child_of "$run" smkid)")"
+	same "one file a request" "$n" "$(certificates "$2")"
+	same "one certificate a request" $((before + n)) "$(issued)"
+}
+# judged FOLDER OUT: line by line, each certificate is for the key of its request.
+judged() {
+	$python - "$1" "$2" "$n" <<'END' || fail "the report of $2"
+import sys, csv, os, base64
+folder, out, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
+rows = list(csv.DictReader(open(out + '/report.csv', newline='')))
+names = sorted(os.listdir(folder))
+assert [int(r['number']) for r in rows] == list(range(1, n + 1))
+assert [os.path.basename(r['name']) for r in rows] == names
+assert len({r['serial'] for r in rows}) == n and all(r['result'] != 'refused' for r in rows)
+for row, name in zip(rows, names):
+    request = open(folder + '/' + name, 'rb').read()
+    at = request.index(bytes.fromhex('3059301306072a8648ce3d0201'))
+    pem = open(out + '/certificates/' + row['file']).read().splitlines()
+    der = base64.b64decode(''.join(pem[1:-1]))
+    assert request[at:at + 91] in der and bytes.fromhex(row['serial']) in der, row
+END
+	pass
+}
+
+title "killed on the way: $n in a folder, seed $seed"
+mkdir "$work/many"
+"$requests" "$work/many" "$n" || fail "no requests"
+killed "$work/many" "$work/many.out" KILL
+judged "$work/many" "$work/many.out"
+
+title "killed on the way: $n in a zip"
+mkdir "$work/more"
+"$requests" "$work/more" "$n" || fail "no requests"
+zip_of "$work/more.zip" "
+for f in sorted(glob.glob('$work/more/*')): z.write(f, 'more/' + os.path.basename(f))"
+killed "$work/more.zip" "$work/more.out" TERM
+judged "$work/more" "$work/more.out"
+
+title "changed on the way"
+mkdir "$work/moved"
+"$requests" "$work/moved" 3000 || fail "no requests"
+begin "$work/moved.out" "$work/moved"
+within 60 "some certificates" passed 1
+kill -STOP "$batch"
+refuses 73 "another at the same time" "another smki batch" $smki batch --out "$work/moved.out" \
+    "$work/moved"
+cp "$work/moved/000001.csr" "$work/moved/003000.csr"
+kill -CONT "$batch"
 wait "$batch"
-same "batch says that it can go on ($(cat "$work/batch.log"))" 75 $?
-has "what to do" "the same command goes on" "$work/batch.log"
-up
-ends 0 "the rest" $smki batch --out "$work/more.out" "$work/more"
-same "one certificate a request" $((now + 3000)) "$(issued)"
+same "it stops ($(cat "$work/batch.log"))" 73 $?
+has "why" "was changed meanwhile: 003000.csr" "$work/batch.log"
+refuses 73 "it is another batch now" "is the output of another batch" $smki batch \
+    --out "$work/moved.out" "$work/moved"
 down
 finish

@@ -143,6 +143,22 @@ serial=$(demo_serial "$dir/dev.pem")
 ends 0 "revoke" $smki revoke "$serial"
 refuses 73 "a revoked key again" 'make a new key' $smki issue "$dir/dev.csr"
 
+title "a device with many"
+sed -i 's/^certificates_per_device = .*/certificates_per_device = 200/' "$home/smki.conf"
+down
+up
+eui=00db123456780015
+i=0
+while [ "$i" -lt 130 ]; do
+	i=$((i + 1))
+	demo_meter $eui digitalSignature many && $smki issue --replace --out "$dir/many.pem" \
+	    "$dir/many.csr" 2>"$work/stderr" || fail "certificate $i: $(cat "$work/stderr")"
+done
+same "show" 130 "$($smki --json show $eui | jq -s length)"
+ends 0 "revoke all of them" $smki revoke --device $eui
+same "as told" 130 "$(grep -c ' revoked ' "$work/stdout")"
+same "none is left" '' "$($smki list --device $eui --state valid)"
+
 title "a profile is a file"
 sed -e 's/^description = .*/description = Both usages/' -e 's/method-2/method-1/' \
     -e 's/^key_usage = .*/key_usage = digitalSignature, keyAgreement/' \
