@@ -17,8 +17,8 @@ home_make() {
 	$smki init --http 127.0.0.1:0 --https 127.0.0.1:0 --name localhost >"$work/log" 2>&1 ||
 	    die "init failed"
 	sed -i '/^\[http\]/a workers = 5\nconnections = 600\nconnections_per_address = 600' \
-	    "$home/smki.conf" && printf '\n[enrol]\nper_minute = 10000000\n' >>"$home/smki.conf" ||
-	    die "smki.conf is not written"
+	    "$home/smki.conf" && printf '\n[enrol]\nper_minute = 10000000\n%s' "$more_conf" \
+	        >>"$home/smki.conf" || die "smki.conf is not written"
 }
 
 # home_up [NAME]: its daemons; sets http, ca, and puts the process on the list.
@@ -204,6 +204,11 @@ growth_fill() {
 }
 
 bench_growth() {
+	# Sized for ten million, as smki.conf(5) has it.
+	more_conf='
+[database]
+cache = 1024
+'
 	home_new
 	empty=$home
 	home_up

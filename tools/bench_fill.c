@@ -60,7 +60,8 @@ fill(
 		if (fill_add(store, maker, &actor, (uint64_t)i, &der, err) != 0)
 			goto out;
 		if (((i - first + 1) % FILL_CHUNK == 0 || i + 1 == n) &&
-		    (store_commit(store, &fatal, err) != 0 || store_checkpoint(store, err) != 0))
+		    (store_commit(store, &fatal, err) != 0 ||
+			store_checkpoint(store, NULL, err) != 0))
 			goto out;
 		if ((i + 1) % FILL_PROGRESS == 0)
 			fprintf(stderr, "bench_fill: %lld, %.0f a second\n", (long long)i + 1,

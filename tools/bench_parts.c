@@ -257,7 +257,7 @@ parts_database(struct parts *p, struct err *err)
 		rows += clock_mono_us() - start;
 		start = clock_mono_us();
 		if (store_commit(p->writer, &fatal, err) != 0 ||
-		    (i / PARTS_GROUP % 16 == 15 && store_checkpoint(p->writer, err) != 0))
+		    (i / PARTS_GROUP % 16 == 15 && store_checkpoint(p->writer, NULL, err) != 0))
 			return -1;
 		commit += clock_mono_us() - start;
 	}

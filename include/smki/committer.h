@@ -38,11 +38,14 @@ struct commit_job {
 
 /*
  * store (STORE_WRITE) stays the caller's but is used by this thread alone until committer_stop.
- * fatal() is called, once and from the committer's thread, when COMMIT failed in a way that
- * leaves the disk's content uncertain, or when another file lies in the database's place: the
- * process must end; no done() is called any more.
+ * aside: another handle (STORE_WRITE) of the same database, lent for as long, on which a
+ * checkpointer of its own (checkpointer.h) copies what was committed out of the WAL while the next
+ * groups are committed; NULL: this thread does it when idle, or else COMMIT at 64 MiB.
+ * fatal() is called, from the committer's thread, when COMMIT failed in a way that leaves the
+ * disk's content uncertain, or when another file lies in the database's place: the process must
+ * end; no done() is called any more. Also, from the checkpointer's, when an fsync failed.
  */
-int committer_start(struct store *store, void (*fatal)(const struct err *err),
+int committer_start(struct store *store, struct store *aside, void (*fatal)(const struct err *err),
     struct committer **out, struct err *err) MUST_USE;
 /* Finish what is queued, end the thread. */
 void committer_stop(struct committer *committer);
@@ -58,8 +61,8 @@ void committer_expected(struct committer *committer);
 
 /* Queue a job. Full: FAIL_LIMIT; stopping: FAIL_UNAVAILABLE; done() is then not called. */
 int committer_put(struct committer *committer, struct commit_job *job, struct err *err) MUST_USE;
-/* 0 when the newest group was committed, or none yet; else FAIL_UNAVAILABLE with the reason: for
- * status pages. Any thread. */
+/* 0 when the newest group was committed, or none yet, and the newest checkpoint of a checkpointer
+ * did not fail; else FAIL_UNAVAILABLE with the reason: for status pages. Any thread. */
 int committer_check(struct committer *committer, struct err *err) MUST_USE;
 /* Queue and wait: apply and its verdict in one call (job->done is not used). Never from apply() or
  * done(). After fatal(): FAIL_UNAVAILABLE, and what is recorded is uncertain. */

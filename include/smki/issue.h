@@ -111,5 +111,12 @@ void issue_free(struct issue *issue);
 
 /* Steps 1-4 in the calling worker thread, with the worker's own read-only store; then hand over. */
 void issue_run(struct issue *issue, struct issue_task *task, struct store *reader);
+/*
+ * The same in two parts. true: the token signs, issue_finish waits for it and is to be called by
+ * the same thread, which may begin and finish others meanwhile but waits for nothing else. false:
+ * the task went its way and is not the caller's any more.
+ */
+bool issue_begin(struct issue *issue, struct issue_task *task, struct store *reader);
+void issue_finish(struct issue *issue, struct issue_task *task);
 
 #endif

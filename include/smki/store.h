@@ -29,6 +29,9 @@ enum store_mode {
  */
 int store_open(
     const char *path, enum store_mode mode, struct store **out, struct err *err) MUST_USE;
+/* How many MiB of the database's pages the handle keeps, instead of the 48 of a writer and the 6 of a
+ * reader. They are taken as pages are read. */
+int store_cache(struct store *store, long mib, struct err *err) MUST_USE;
 /* Rolls back what is open. NULL is fine. */
 void store_close(struct store *store);
 /* 1 when another file lies at path by now, or none: what is read here is of the past, and no
@@ -60,8 +63,28 @@ int store_undo(struct store *store, struct err *err) MUST_USE; /* back to the sa
 int store_view_begin(struct store *store, struct err *err) MUST_USE;
 void store_view_end(struct store *store);
 
-/* Passive checkpoint of the WAL, by the writer between transactions. */
-int store_checkpoint(struct store *store, struct err *err) MUST_USE;
+/* Frames (pages of 4096 octets) in the WAL, and those of them that are copied into the database. A
+ * WAL whose frames are all copied, and which nobody reads from, is begun anew by the next write. */
+struct store_wal {
+	int64_t frames, copied; /* both -1: another handle is at a checkpoint right now */
+};
+/*
+ * Passive checkpoint of the WAL by a STORE_WRITE handle outside a transaction: it copies what no
+ * reader stands before, waits for nobody, and keeps no other handle from committing. out may be
+ * NULL. FAIL_UNAVAILABLE: the WAL stays valid and nothing is lost, try again later. FAIL_INTERNAL: an
+ * fsync failed; what is in the database file is uncertain until a start reads the whole WAL again,
+ * and the process must end before the WAL is begun anew.
+ */
+int store_checkpoint(struct store *store, struct store_wal *out, struct err *err) MUST_USE;
+/* fsync of the database file. The pass that leaves nothing in the WAL does it by itself; after
+ * others this makes that fsync short. Fails as above with FAIL_INTERNAL. */
+int store_sync(struct store *store, struct err *err) MUST_USE;
+/* A COMMIT that finds the WAL at 64 MiB checkpoints it. Not on this handle from here on: another
+ * one of the process does. */
+void store_checkpoints_elsewhere(struct store *store);
+/* Frames in the WAL after this handle's newest commit; 0 before it. Only after
+ * store_checkpoints_elsewhere. */
+int64_t store_wal_frames(const struct store *store);
 
 /* ---- events ---- */
 

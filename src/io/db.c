@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,15 +20,15 @@
 /* Kept statements of one handle; a power of two, over twice the texts there are. */
 #define DB_KEPT 256
 
-/* Page caches in KiB (negative in PRAGMA cache_size). The writer touches random leaves of three
- * indexes for each certificate; a reader does one lookup at a time. */
-#define DB_WRITE_CACHE "PRAGMA cache_size=-65536"
-#define DB_READ_CACHE "PRAGMA cache_size=-8192"
+/* Page cache in MiB of a handle for which nobody chose. */
+#define DB_CACHE_WRITE 48
+#define DB_CACHE_READ 6
 /* What undoes a savepoint stays in memory (released with it, at most the pages of one request);
  * SQLite's choice of a file would cost 30 us a certificate. The writer sorts nothing large. */
 #define DB_WRITE_TEMP "PRAGMA temp_store=MEMORY;"
-/* The writer checkpoints between its transactions. Should it not come to it, a commit does at
- * this many pages (64 MiB), so that the WAL cannot grow for ever. */
+/* A writer checkpoints between its transactions. Should it not come to it, a commit does at this
+ * many pages (64 MiB), so that the WAL cannot grow for ever; unless another handle sees to that
+ * (db_wal_watch). A longer file is cut back when it is begun anew. */
 #define DB_WAL_BOUND "PRAGMA wal_autocheckpoint=16384; PRAGMA journal_size_limit=67108864"
 
 /* Each firing of a trigger takes a frame of registers and its cursors, the largest of some KiB:
@@ -43,6 +44,7 @@ struct db_stmt {
 
 struct db {
 	sqlite3 *conn;
+	int wal_frames; /* as of the newest commit, once watched */
 	struct {
 		const char *sql;
 		struct db_stmt *stmt;
@@ -97,6 +99,16 @@ db_fail(struct db *db, int rc, struct err *err)
 	return err_set(err, FAIL_INTERNAL, "database: %s", text);
 }
 
+int
+db_cache(struct db *db, long mib, struct err *err)
+{
+	char sql[64];
+
+	/* Negative: KiB, not pages. */
+	snprintf(sql, sizeof sql, "PRAGMA cache_size=-%ld", mib * 1024);
+	return db_script(db, sql, err);
+}
+
 static int
 db_config(struct db *db, enum db_mode mode, struct err *err)
 {
@@ -118,7 +130,7 @@ db_config(struct db *db, enum db_mode mode, struct err *err)
 		if ((rc = sqlite3_db_config(db->conn, config[i].op, config[i].on, NULL)) !=
 		    SQLITE_OK)
 			return db_fail(db, rc, err);
-	return db_script(db, mode == DB_READ ? DB_READ_CACHE : DB_WRITE_CACHE, err);
+	return db_cache(db, mode == DB_READ ? DB_CACHE_READ : DB_CACHE_WRITE, err);
 }
 
 int
@@ -442,11 +454,62 @@ db_rollback(struct db *db)
 	require(db_run(stmt, NULL) == 0);
 }
 
-int
-db_checkpoint(struct db *db, struct err *err)
+/* The kernel tells of pages that it could not write once, and then has forgotten them: the next
+ * fsync would succeed, and the WAL that still holds them be begun anew. */
+static int
+db_unsynced(int rc, struct err *err)
 {
-	int rc = sqlite3_wal_checkpoint_v2(db->conn, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	return err_set(err, FAIL_INTERNAL,
+	    "database: fsync failed (%s); what is on disk is uncertain, the service must end",
+	    sqlite3_errstr(rc));
+}
 
+int
+db_checkpoint(struct db *db, int64_t *frames, int64_t *copied, struct err *err)
+{
+	int in_wal = -1, in_file = -1;
+	int rc = sqlite3_wal_checkpoint_v2(
+	    db->conn, "main", SQLITE_CHECKPOINT_PASSIVE, &in_wal, &in_file);
+
+	if (rc == SQLITE_IOERR_FSYNC)
+		return db_unsynced(rc, err);
 	/* BUSY: somebody else is at it. */
-	return rc == SQLITE_OK || (rc & 0xff) == SQLITE_BUSY ? 0 : db_fail(db, rc, err);
+	if (rc != SQLITE_OK && (rc & 0xff) != SQLITE_BUSY)
+		return db_fail(db, rc, err);
+	*frames = in_wal;
+	*copied = in_file;
+	return 0;
+}
+
+int
+db_sync(struct db *db, struct err *err)
+{
+	sqlite3_file *file = NULL;
+	int rc = sqlite3_file_control(db->conn, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+
+	if (rc == SQLITE_OK)
+		rc = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+	return rc == SQLITE_OK ? 0 : db_unsynced(rc, err);
+}
+
+static int
+db_wal_grown(void *ctx, sqlite3 *conn, const char *name, int frames)
+{
+	struct db *db = ctx;
+
+	db->wal_frames = frames;
+	return SQLITE_OK;
+}
+
+void
+db_wal_watch(struct db *db)
+{
+	/* There is one such hook, and the bound of a commit is another. */
+	(void)sqlite3_wal_hook(db->conn, db_wal_grown, db);
+}
+
+int64_t
+db_wal_frames(const struct db *db)
+{
+	return db->wal_frames;
 }

@@ -30,6 +30,8 @@ enum db_mode {
  */
 int db_open(
     const char *path, enum db_mode mode, int busy_ms, struct db **out, struct err *err) MUST_USE;
+/* Size of the page cache, instead of 48 MiB for writing and 6 for reading. */
+int db_cache(struct db *db, long mib, struct err *err) MUST_USE;
 /* Frees every statement, rolls back what is open. NULL is fine. */
 void db_close(struct db *db);
 /* 1 when the path it was opened under leads to another file by now, or to none. */
@@ -84,7 +86,16 @@ int db_in_transaction(const struct db *db);
 int db_commit(struct db *db, bool *again, struct err *err) MUST_USE;
 /* ROLLBACK if a transaction is open; cannot be refused. */
 void db_rollback(struct db *db);
-/* Move what readers no longer need from the WAL into the database, waiting for nobody. */
-int db_checkpoint(struct db *db, struct err *err) MUST_USE;
+/* Copy from the WAL into the database what no reader stands before, waiting for nobody. *frames =
+ * pages in the WAL, *copied = those of them that are in the database by now; both -1 when another
+ * handle is at it. Only the pass that leaves nothing makes them durable there. FAIL_INTERNAL: an
+ * fsync failed, no further pass may follow. */
+int db_checkpoint(struct db *db, int64_t *frames, int64_t *copied, struct err *err) MUST_USE;
+/* fsync of the database file: of what passes copied that left something. FAIL_INTERNAL. */
+int db_sync(struct db *db, struct err *err) MUST_USE;
+/* From here on no COMMIT of this handle checkpoints, whatever the WAL's length ... */
+void db_wal_watch(struct db *db);
+/* ... and this is the length in pages after the newest COMMIT that wrote; 0 before it. */
+int64_t db_wal_frames(const struct db *db);
 
 #endif

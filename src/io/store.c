@@ -195,6 +195,12 @@ out:
 	return r;
 }
 
+int
+store_cache(struct store *store, long mib, struct err *err)
+{
+	return db_cache(store->db, mib, err);
+}
+
 void
 store_close(struct store *store)
 {
@@ -329,9 +335,33 @@ store_view_end(struct store *store)
 }
 
 int
-store_checkpoint(struct store *store, struct err *err)
+store_checkpoint(struct store *store, struct store_wal *out, struct err *err)
 {
-	return db_checkpoint(store->db, err);
+	struct store_wal wal;
+
+	if (db_checkpoint(store->db, &wal.frames, &wal.copied, err) != 0)
+		return -1;
+	if (out != NULL)
+		*out = wal;
+	return 0;
+}
+
+int
+store_sync(struct store *store, struct err *err)
+{
+	return db_sync(store->db, err);
+}
+
+void
+store_checkpoints_elsewhere(struct store *store)
+{
+	db_wal_watch(store->db);
+}
+
+int64_t
+store_wal_frames(const struct store *store)
+{
+	return db_wal_frames(store->db);
 }
 
 /* ---- events ---- */

@@ -141,7 +141,11 @@ caset_bind(struct caset *set, const struct home *home, const char *token_name, s
 		if (keys[i] == NULL)
 			continue;
 		set->ca[i].signer = (struct signer){
-			.pub = set->ca[i].cert.pub, .sign = hsm_sign, .ctx = keys[i]
+			.pub = set->ca[i].cert.pub,
+			.sign = hsm_sign,
+			.ctx = keys[i],
+			.begin = hsm_sign_begin,
+			.end = hsm_sign_end,
 		};
 		set->ca[i].has_key = true;
 	}

@@ -7,14 +7,17 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "smki/checkpointer.h"
+#include "smki/clock.h"
 #include "smki/committer.h"
 #include "smki/fault.h"
 #include "smki/mem.h"
 
 /* A group is begun this often while another process holds the lock (STORE_BUSY_MS each). */
 #define COMMIT_TRIES 2
-/* The WAL goes back into the database after this long without work: right after each group it
- * would keep the next one waiting for two more fsyncs. The store bounds the WAL if work never ends. */
+/* Without a checkpointer the WAL goes back into the database after this long without work: right
+ * after each group it would keep the next one waiting for two more fsyncs. The store bounds the WAL
+ * if work never ends. */
 #define COMMIT_IDLE_MS 200
 
 /* While more jobs are being made, a group waits for this many of them, and this long at most: a
@@ -29,7 +32,8 @@ struct commit_queue {
 };
 
 struct committer {
-	struct store *store; /* the thread's alone */
+	struct store *store;		   /* the thread's alone */
+	struct checkpointer *checkpointer; /* NULL = this thread does it when idle */
 	void (*fatal)(const struct err *err);
 	pthread_t thread;
 	pthread_mutex_t lock;
@@ -184,22 +188,8 @@ committer_group(struct committer *c, const struct commit_queue *group)
 static void
 committer_checkpoint(struct committer *c, bool *dirty)
 {
-	if (store_checkpoint(c->store, NULL) == 0)
+	if (store_checkpoint(c->store, NULL, NULL) == 0)
 		*dirty = false;
-}
-
-static struct timespec
-committer_after(long ms)
-{
-	struct timespec until;
-
-	require(clock_gettime(CLOCK_MONOTONIC, &until) == 0);
-	until.tv_nsec += ms * 1000000L;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
-	return until;
 }
 
 /* Is there company for a group that has this many at least? Lock held. */
@@ -213,7 +203,7 @@ committer_is_full(const struct committer *c, size_t want)
 static int
 committer_wait(struct committer *c, bool idle_ends)
 {
-	struct timespec until = committer_after(COMMIT_IDLE_MS);
+	struct timespec until = clock_mono_after(COMMIT_IDLE_MS);
 	int rc = 0;
 
 	c->wake = 1;
@@ -227,13 +217,61 @@ committer_wait(struct committer *c, bool idle_ends)
 static void
 committer_fill(struct committer *c)
 {
-	struct timespec until = committer_after(COMMIT_FILL_MS);
+	struct timespec until = clock_mono_after(COMMIT_FILL_MS);
 	int rc = 0;
 
 	c->wake = COMMIT_FILL;
 	while (c->coming > 0 && !committer_is_full(c, COMMIT_FILL) && rc == 0)
 		rc = pthread_cond_timedwait(&c->work, &c->lock, &until);
 	c->wake = 1;
+}
+
+/* A pass has ended. */
+static void
+committer_resume(void *ctx)
+{
+	struct committer *c = ctx;
+
+	pthread_mutex_lock(&c->lock);
+	pthread_cond_signal(&c->work);
+	pthread_mutex_unlock(&c->lock);
+}
+
+/* Is the next group to wait for the checkpointer? Lock held. */
+static bool
+committer_is_held(const struct committer *c)
+{
+	if (c->checkpointer == NULL || c->stopping)
+		return false;
+	switch (checkpointer_hold(c->checkpointer)) {
+	case CHECKPOINT_HOLD_NONE:
+		return false;
+	case CHECKPOINT_HOLD_OTHER:
+		return c->state.n == 0;
+	case CHECKPOINT_HOLD_ALL:
+		return true;
+	}
+	return false;
+}
+
+/* Let the checkpointer come to the end of the WAL, or a disk that is behind catch up: for so long
+ * at most, since jobs wait. Lock held. */
+static void
+committer_hold(struct committer *c)
+{
+	struct timespec until = clock_mono_after(CHECKPOINT_WAIT_MS);
+	int rc = 0;
+
+	while (rc == 0 && committer_is_held(c))
+		rc = pthread_cond_timedwait(&c->work, &c->lock, &until);
+}
+
+/* After a group. */
+static void
+committer_note(struct committer *c)
+{
+	if (c->checkpointer != NULL)
+		checkpointer_note(c->checkpointer, store_wal_frames(c->store));
 }
 
 static void *
@@ -252,15 +290,17 @@ committer_main(void *arg)
 			idle_ends = false;
 			pthread_mutex_lock(&c->lock);
 		}
+		committer_hold(c);
 		committer_fill(c);
 		group = committer_take(c);
 		pthread_mutex_unlock(&c->lock);
 		if (group.n == 0)
 			break; /* stopping, and nothing is left */
-		dirty = true;
-		idle_ends = true;
+		dirty = c->checkpointer == NULL;
+		idle_ends = dirty;
 		if (committer_group(c, &group) != 0)
 			goto dead;
+		committer_note(c);
 	}
 	if (dirty)
 		committer_checkpoint(c, &dirty);
@@ -273,9 +313,32 @@ dead:
 	return NULL;
 }
 
+static int
+committer_checkpointer(struct committer *c, struct store *aside, struct err *err)
+{
+	const struct checkpointer_conf conf = {
+		.store = aside, .ended = committer_resume, .fatal = c->fatal, .ctx = c
+	};
+
+	if (aside == NULL)
+		return 0;
+	store_checkpoints_elsewhere(c->store);
+	return checkpointer_start(&conf, &c->checkpointer, err);
+}
+
+static void
+committer_free(struct committer *c)
+{
+	checkpointer_stop(c->checkpointer);
+	pthread_cond_destroy(&c->ran);
+	pthread_cond_destroy(&c->work);
+	pthread_mutex_destroy(&c->lock);
+	free(c);
+}
+
 int
-committer_start(struct store *store, void (*fatal)(const struct err *err), struct committer **out,
-    struct err *err)
+committer_start(struct store *store, struct store *aside, void (*fatal)(const struct err *err),
+    struct committer **out, struct err *err)
 {
 	struct committer *c = mem_alloc(sizeof(*c));
 	pthread_condattr_t attr;
@@ -288,13 +351,14 @@ committer_start(struct store *store, void (*fatal)(const struct err *err), struc
 	pthread_cond_init(&c->work, &attr);
 	pthread_cond_init(&c->ran, NULL);
 	pthread_condattr_destroy(&attr);
+	if (committer_checkpointer(c, aside, err) != 0) {
+		committer_free(c);
+		return -1;
+	}
 	errno = pthread_create(&c->thread, NULL, committer_main, c);
 	if (errno != 0) {
 		err_sys(err, FAIL_UNAVAILABLE, "committer: thread");
-		pthread_cond_destroy(&c->ran);
-		pthread_cond_destroy(&c->work);
-		pthread_mutex_destroy(&c->lock);
-		free(c);
+		committer_free(c);
 		return -1;
 	}
 	*out = c;
@@ -311,10 +375,7 @@ committer_stop(struct committer *c)
 	pthread_cond_signal(&c->work);
 	pthread_mutex_unlock(&c->lock);
 	require(pthread_join(c->thread, NULL) == 0);
-	pthread_cond_destroy(&c->ran);
-	pthread_cond_destroy(&c->work);
-	pthread_mutex_destroy(&c->lock);
-	free(c);
+	committer_free(c);
 }
 
 /* Lock held. *wake: the thread is to be told, best after the lock. */
@@ -380,6 +441,8 @@ committer_check(struct committer *c, struct err *err)
 		err_set(
 		    err, FAIL_UNAVAILABLE, "%s: the newest changes were not recorded", c->why.msg);
 	pthread_mutex_unlock(&c->lock);
+	if (!lost && c->checkpointer != NULL)
+		return checkpointer_check(c->checkpointer, err);
 	return lost ? -1 : 0;
 }
 

@@ -18,6 +18,7 @@
 
 static const struct conf_key home_keys[] = {
 	{ "smki", "url" },
+	{ "database", "cache" },
 	{ "token *", "module" },
 	{ "token *", "label" },
 	{ "token *", "pin_file" },
@@ -235,6 +236,15 @@ home_read_lists(const struct conf *conf, struct home *home, struct err *err)
 }
 
 static int
+home_read_database(const struct conf *conf, struct home *home, struct err *err)
+{
+	if (conf_number(conf, "database", "cache", 16, 65536, 48, &home->db_cache, err) != 0)
+		return -1;
+	home->db_reader_cache = home->db_cache / 8;
+	return 0;
+}
+
+static int
 home_read_ocsp(const struct conf *conf, struct home *home, struct err *err)
 {
 	const char *never = conf_get(conf, "ocsp", "never_issued");
@@ -399,9 +409,10 @@ home_read_users(
 static int
 home_read(const struct conf *conf, struct home *home, struct err *err)
 {
-	if (home_read_url(conf, home, err) != 0 || home_read_lists(conf, home, err) != 0 ||
-	    home_read_ocsp(conf, home, err) != 0 || home_read_http(conf, home, err) != 0 ||
-	    home_read_front(conf, home, err) != 0 || home_read_crl(conf, home, err) != 0 ||
+	if (home_read_url(conf, home, err) != 0 || home_read_database(conf, home, err) != 0 ||
+	    home_read_lists(conf, home, err) != 0 || home_read_ocsp(conf, home, err) != 0 ||
+	    home_read_http(conf, home, err) != 0 || home_read_front(conf, home, err) != 0 ||
+	    home_read_crl(conf, home, err) != 0 ||
 	    conf_number(conf, "issue", "certificates_per_device", 1, 10000, 99,
 		&home->certificates_per_device, err) != 0 ||
 	    home_read_users(conf, "administrators", ROLE_ADMINISTRATOR, home, err) != 0 ||

@@ -28,6 +28,7 @@ struct issue_work {
 	struct grant grant;
 	uint8_t key_hash[SHA256_LEN];
 	struct issue_shard shard;
+	struct issue_making making; /* between issue_begin and issue_finish */
 	struct issue_made made;
 	struct buf key; /* of server_key; PKCS#8 */
 	int tries;
@@ -484,7 +485,7 @@ issue_look(struct issue_work *work, struct store *reader, bool *existing, struct
 	return r;
 }
 
-/* Step 4: rules before the token is troubled, then the signed bytes. *existing: nothing to sign. */
+/* Step 4: rules before the token is troubled, then the token begins. *existing: nothing to sign. */
 static int
 issue_sign(struct issue_work *work, struct store *reader, bool *existing, struct err *err)
 {
@@ -499,16 +500,13 @@ issue_sign(struct issue_work *work, struct store *reader, bool *existing, struct
 	if (timeguard_now(conf->guard, &now, err) != 0)
 		return -1;
 	work->tries++;
-	if (issue_make(work->ca, work->profile, &work->grant,
-		work->shard.uri[0] != '\0' ? work->shard.uri : NULL, now, conf->draw, &work->made,
-		err) != 0)
-		return -1;
-	fault_point("issue.signed");
-	return 0;
+	return issue_make_begin(work->ca, work->profile, &work->grant,
+	    work->shard.uri[0] != '\0' ? work->shard.uri : NULL, now, conf->draw, &work->making,
+	    err);
 }
 
-/* Steps 1-4 and the hand-over; task is gone afterwards, or somebody else's. */
-static void
+/* As issue_begin: without it the task is gone afterwards, or somebody else's. */
+static bool
 issue_prepare(struct issue *issue, struct issue_task *task, struct store *reader)
 {
 	struct issue_work *work = task->work;
@@ -519,27 +517,53 @@ issue_prepare(struct issue *issue, struct issue_task *task, struct store *reader
 		work = issue_work_new(issue, task);
 		if (issue_read(work, &err) != 0) {
 			issue_end(work, &err);
-			return;
+			return false;
 		}
 	}
 	if (!work->holds && !issue_enter(issue, work))
-		return;
+		return false;
 	if (issue_sign(work, reader, &existing, &err) != 0) {
 		issue_end(work, &err);
-		return;
+		return false;
 	}
 	if (existing) {
 		issue_end(work, NULL);
-		return;
+		return false;
 	}
-	if (committer_put(issue->conf.committer, &work->job, &err) != 0)
+	return true;
+}
+
+bool
+issue_begin(struct issue *issue, struct issue_task *task, struct store *reader)
+{
+	bool begun;
+
+	committer_expect(issue->conf.committer);
+	begun = issue_prepare(issue, task, reader);
+	if (!begun)
+		committer_expected(issue->conf.committer);
+	return begun;
+}
+
+void
+issue_finish(struct issue *issue, struct issue_task *task)
+{
+	struct issue_work *work = task->work;
+	struct err err;
+
+	if (issue_make_end(&work->making, &work->made, &err) != 0) {
 		issue_end(work, &err);
+	} else {
+		fault_point("issue.signed");
+		if (committer_put(issue->conf.committer, &work->job, &err) != 0)
+			issue_end(work, &err);
+	}
+	committer_expected(issue->conf.committer);
 }
 
 void
 issue_run(struct issue *issue, struct issue_task *task, struct store *reader)
 {
-	committer_expect(issue->conf.committer);
-	issue_prepare(issue, task, reader);
-	committer_expected(issue->conf.committer);
+	if (issue_begin(issue, task, reader))
+		issue_finish(issue, task);
 }

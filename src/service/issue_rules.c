@@ -297,33 +297,55 @@ issue_shard(const struct ca *ca, const struct profile *profile, struct store *re
 }
 
 int
+issue_make_begin(const struct ca *ca, const struct profile *profile, const struct grant *grant,
+    const char *crl_uri, time_t now, int (*draw)(uint8_t *out, size_t n), struct issue_making *out,
+    struct err *err)
+{
+	struct issuer issuer = ca->issuer;
+	struct issue_making making = { 0 };
+	struct issue_made *made = &making.made;
+
+	if (!ca->has_key)
+		return err_set(err, FAIL_UNAVAILABLE, "ca %s: its key is not here", ca->name);
+	if (crl_uri != NULL)
+		snprintf(issuer.crl_uri, sizeof(issuer.crl_uri), "%s", crl_uri);
+	if (cert_serial(profile->serial_octets, draw, &made->serial, err) != 0 ||
+	    cert_validity(profile, &issuer, now, &made->not_before, &made->not_after, err) != 0 ||
+	    cert_build_tbs(profile, &issuer, grant, &made->serial, made->not_before,
+		made->not_after, &making.tbs, err) != 0 ||
+	    sign_wrap_begin(&ca->signer, making.tbs.data, making.tbs.len, &making.pending, err) !=
+		0) {
+		buf_free(&making.tbs);
+		return -1;
+	}
+	*out = making;
+	return 0;
+}
+
+int
+issue_make_end(struct issue_making *making, struct issue_made *out, struct err *err)
+{
+	struct buf der = { 0 };
+	int r;
+
+	r = sign_wrap_end(&making->pending, making->tbs.data, making->tbs.len, &der, err);
+	buf_free(&making->tbs);
+	if (r != 0)
+		return -1;
+	buf_free(&out->der);
+	*out = making->made;
+	out->der = der;
+	return 0;
+}
+
+int
 issue_make(const struct ca *ca, const struct profile *profile, const struct grant *grant,
     const char *crl_uri, time_t now, int (*draw)(uint8_t *out, size_t n), struct issue_made *out,
     struct err *err)
 {
-	struct issuer issuer = ca->issuer;
-	struct issue_made made = { 0 };
-	struct buf tbs = { 0 };
-	int r = -1;
+	struct issue_making making;
 
-	if (!ca->has_key) {
-		err_set(err, FAIL_UNAVAILABLE, "ca %s: its key is not here", ca->name);
-		goto out;
-	}
-	if (crl_uri != NULL)
-		snprintf(issuer.crl_uri, sizeof(issuer.crl_uri), "%s", crl_uri);
-	if (cert_serial(profile->serial_octets, draw, &made.serial, err) != 0 ||
-	    cert_validity(profile, &issuer, now, &made.not_before, &made.not_after, err) != 0 ||
-	    cert_build_tbs(profile, &issuer, grant, &made.serial, made.not_before, made.not_after,
-		&tbs, err) != 0 ||
-	    sign_wrap(&ca->signer, tbs.data, tbs.len, &made.der, err) != 0)
-		goto out;
-	buf_free(&out->der);
-	*out = made;
-	made.der = (struct buf){ 0 };
-	r = 0;
-out:
-	buf_free(&made.der);
-	buf_free(&tbs);
-	return r;
+	if (issue_make_begin(ca, profile, grant, crl_uri, now, draw, &making, err) != 0)
+		return -1;
+	return issue_make_end(&making, out, err);
 }

@@ -70,6 +70,16 @@ struct issue_made {
 int issue_make(const struct ca *ca, const struct profile *profile, const struct grant *grant,
     const char *crl_uri, time_t now, int (*draw)(uint8_t *out, size_t n), struct issue_made *out,
     struct err *err) MUST_USE;
+/* issue_make in two parts, as sign_begin and sign_end; ca stays until the end. */
+struct issue_making {
+	struct issue_made made; /* der comes at the end */
+	struct buf tbs;
+	struct sign_pending pending;
+};
+int issue_make_begin(const struct ca *ca, const struct profile *profile, const struct grant *grant,
+    const char *crl_uri, time_t now, int (*draw)(uint8_t *out, size_t n), struct issue_making *out,
+    struct err *err) MUST_USE;
+int issue_make_end(struct issue_making *making, struct issue_made *out, struct err *err) MUST_USE;
 
 /* A key on behalf of a device that cannot make one: PKCS#8 DER appended to key, for buf_wipe.
  * FAIL_INTERNAL. */

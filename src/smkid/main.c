@@ -205,9 +205,9 @@ smkid_load(struct smkid *smkid, struct store *store, struct err *err)
 		return -1;
 	smkid->guard = timeguard_new(newest);
 	smkid->refusals = refusals_new();
-	if (crlgen_check_age(smkid->crl_dir, smkid->cas, store, err) != 0) {
-		if (err->code != FAIL_CONFLICT)
-			return -1;
+	if (crlgen_ahead_load(smkid->crl_dir, smkid->cas, store, &smkid->ahead, err) != 0)
+		return -1;
+	if (crlgen_ahead_check(smkid->ahead, err) != 0) {
 		log_error("%s", err->msg);
 		timeguard_doubt(smkid->guard, err->msg);
 	}
@@ -217,12 +217,14 @@ smkid_load(struct smkid *smkid, struct store *store, struct err *err)
 static int
 smkid_pools(struct smkid *smkid, const char *db, struct err *err)
 {
-	struct pool_conf workers = {
-		.db = db, .threads = lanes_sessions(smkid->lanes), .max = SMKID_WORK_MAX
-	};
-	struct pool_conf queries = {
-		.db = db, .threads = SMKID_QUERY_THREADS, .max = SMKID_QUERIES_MAX
-	};
+	struct pool_conf workers = { .db = db,
+		.cache = smkid->home.db_reader_cache,
+		.threads = lanes_sessions(smkid->lanes),
+		.max = SMKID_WORK_MAX };
+	struct pool_conf queries = { .db = db,
+		.cache = smkid->home.db_reader_cache,
+		.threads = SMKID_QUERY_THREADS,
+		.max = SMKID_QUERIES_MAX };
 
 	if (pool_new(&workers, &smkid->workers, err) != 0)
 		return -1;
@@ -234,6 +236,7 @@ static int
 smkid_keeper(struct smkid *smkid, const char *db, struct err *err)
 {
 	struct pool_conf keeper = { .db = db,
+		.cache = smkid->home.db_reader_cache,
 		.threads = 1,
 		.max = SMKID_KEEPER_MAX,
 		.tick = house_tick,
@@ -335,7 +338,7 @@ smkid_refusals(struct smkid *smkid)
 
 /* In the opposite order of the start: whoever hands work on ends before whoever takes it. */
 static void
-smkid_end(struct smkid *smkid, struct store *store)
+smkid_end(struct smkid *smkid, struct store *store, struct store *aside)
 {
 	pool_free(smkid->keeper);
 	pool_free(smkid->queries);
@@ -351,16 +354,18 @@ smkid_end(struct smkid *smkid, struct store *store)
 	refusals_free(smkid->refusals);
 	issue_free(smkid->issue);
 	lanes_close(smkid->lanes);
+	crlgen_ahead_free(smkid->ahead);
 	caset_free(smkid->cas);
 	statuspage_close(smkid->page);
 	timeguard_free(smkid->guard);
 	profiles_free(&smkid->profiles);
+	store_close(aside);
 	store_close(store);
 }
 
 static int
 smkid_start(struct smkid *smkid, const struct smkid_options *options, int *lock,
-    struct store **store, struct err *err)
+    struct store **store, struct store **aside, struct err *err)
 {
 	char db[HOME_PATH_MAX], policies[HOME_PATH_MAX], dir[HOME_PATH_MAX];
 
@@ -370,8 +375,10 @@ smkid_start(struct smkid *smkid, const struct smkid_options *options, int *lock,
 	    home_path(&smkid->home, HOME_POLICIES, policies, err) != 0 ||
 	    smkid_lock(&smkid->home, lock, err) != 0 ||
 	    profiles_load(policies, &smkid->profiles, err) != 0 ||
-	    store_open(db, STORE_WRITE, store, err) != 0 || smkid_load(smkid, *store, err) != 0 ||
-	    committer_start(*store, smkid_fatal, &smkid->committer, err) != 0 ||
+	    store_open(db, STORE_WRITE, store, err) != 0 ||
+	    store_cache(*store, smkid->home.db_cache, err) != 0 ||
+	    store_open(db, STORE_WRITE, aside, err) != 0 || smkid_load(smkid, *store, err) != 0 ||
+	    committer_start(*store, *aside, smkid_fatal, &smkid->committer, err) != 0 ||
 	    smkid_issue(smkid, err) != 0 || smkid_enrol(smkid, err) != 0 ||
 	    smkid_access(smkid, err) != 0 || smkid_pools(smkid, db, err) != 0)
 		return -1;
@@ -387,7 +394,7 @@ main(int argc, char **argv)
 {
 	struct smkid *smkid = mem_alloc(sizeof(*smkid));
 	struct smkid_options options;
-	struct store *store = NULL;
+	struct store *store = NULL, *aside = NULL; /* the committer's, its checkpointer's */
 	int lock = -1, status;
 	struct err err;
 
@@ -397,7 +404,7 @@ main(int argc, char **argv)
 	smkid_harden();
 	smkid_signals();
 	smkid->started = clock_now();
-	if (smkid_start(smkid, &options, &lock, &store, &err) == 0) {
+	if (smkid_start(smkid, &options, &lock, &store, &aside, &err) == 0) {
 		log_info("ready");
 		smkid_notify("READY=1");
 		status = server_run(smkid->server);
@@ -405,7 +412,7 @@ main(int argc, char **argv)
 		log_error("%s", err.msg);
 		status = err_exit_status(err.code);
 	}
-	smkid_end(smkid, store);
+	smkid_end(smkid, store, aside);
 	if (lock >= 0)
 		close(lock);
 	free(smkid);

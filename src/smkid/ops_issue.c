@@ -35,12 +35,20 @@ issuing_end(struct issue_task *task, const struct issue_result *result, const st
 	free(issuing);
 }
 
-static void
-issuing_run(struct pool_item *item, struct store *reader)
+static bool
+issuing_begin(struct pool_item *item, struct store *reader)
 {
 	struct issuing *issuing = (struct issuing *)item;
 
-	issue_run(issuing->req->smkid->issue, issuing->task, reader);
+	return issue_begin(issuing->req->smkid->issue, issuing->task, reader);
+}
+
+static void
+issuing_finish(struct pool_item *item)
+{
+	struct issuing *issuing = (struct issuing *)item;
+
+	issue_finish(issuing->req->smkid->issue, issuing->task);
 }
 
 void
@@ -66,7 +74,8 @@ op_issue(struct request *req, struct wire_in *in)
 	}
 	task->request.uid = req->uid;
 	issuing = mem_alloc(sizeof(*issuing));
-	issuing->item.run = issuing_run;
+	issuing->item.begin = issuing_begin;
+	issuing->item.finish = issuing_finish;
 	issuing->req = req;
 	issuing->task = task;
 	task->done = issuing_end;

@@ -59,7 +59,7 @@ pool_wait(struct pool *pool)
 
 /* Lock held. */
 static struct pool_item *
-pool_take(struct pool *pool)
+pool_take_one(struct pool *pool)
 {
 	struct pool_item *item = pool->first;
 
@@ -72,19 +72,49 @@ pool_take(struct pool *pool)
 	return item;
 }
 
+/* Lock held. One item; or several that can be begun together, but no more than this thread's share of
+ * what waits. 0 when nothing does. */
+static size_t
+pool_take(struct pool *pool, struct pool_item *item[POOL_TOGETHER])
+{
+	size_t share = pool->waiting / pool->conf.threads + 1, n = 0;
+
+	while (pool->first != NULL && n < POOL_TOGETHER &&
+	       (n == 0 || (n < share && item[0]->begin != NULL && pool->first->begin != NULL)))
+		item[n++] = pool_take_one(pool);
+	return n;
+}
+
+static void
+pool_run(struct pool_item *item[POOL_TOGETHER], size_t n, struct store *reader)
+{
+	bool begun[POOL_TOGETHER];
+
+	if (n == 1 && item[0]->begin == NULL) {
+		item[0]->run(item[0], reader);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		begun[i] = item[i]->begin(item[i], reader);
+	for (size_t i = 0; i < n; i++)
+		if (begun[i])
+			item[i]->finish(item[i]);
+}
+
 static void *
 pool_main(void *arg)
 {
 	struct pool_thread *self = arg;
 	struct pool *pool = self->pool;
-	struct pool_item *item;
+	struct pool_item *item[POOL_TOGETHER];
 	bool tick, stop;
+	size_t n;
 
 	for (;;) {
 		pthread_mutex_lock(&pool->lock);
 		pool_wait(pool);
-		item = pool_take(pool);
-		stop = pool->stopping && item == NULL;
+		n = pool_take(pool, item);
+		stop = pool->stopping && n == 0;
 		tick = pool->conf.tick != NULL && !pool->stopping &&
 		       clock_mono_ms() >= pool->next_tick_ms;
 		if (tick)
@@ -92,8 +122,7 @@ pool_main(void *arg)
 		pthread_mutex_unlock(&pool->lock);
 		if (stop)
 			return NULL;
-		if (item != NULL)
-			item->run(item, self->reader);
+		pool_run(item, n, self->reader);
 		if (tick)
 			pool->conf.tick(pool->conf.ctx, self->reader);
 	}
@@ -105,6 +134,10 @@ pool_start(struct pool *pool, struct pool_thread *thread, struct err *err)
 	thread->pool = pool;
 	if (store_open(pool->conf.db, STORE_READ, &thread->reader, err) != 0)
 		return -1;
+	if (store_cache(thread->reader, pool->conf.cache, err) != 0) {
+		store_close(thread->reader);
+		return -1;
+	}
 	errno = pthread_create(&thread->thread, NULL, pool_main, thread);
 	if (errno != 0) {
 		err_sys(err, FAIL_UNAVAILABLE, "thread");

@@ -6,14 +6,22 @@
 
 #include "smki/store.h"
 
-/* Embedded first in what is to be done; run() owns it from then on. */
+/* Items that one thread begins before it finishes the first of them. */
+#define POOL_TOGETHER 8
+
+/* Embedded first in what is to be done; run() or begin() owns it from then on. */
 struct pool_item {
 	struct pool_item *next;
 	void (*run)(struct pool_item *item, struct store *reader);
+	/* Instead of run(), for work with a wait in the middle: true when finish(), in the same thread,
+	 * is to wait and do the rest. In between others may be begun. */
+	bool (*begin)(struct pool_item *item, struct store *reader);
+	void (*finish)(struct pool_item *item);
 };
 
 struct pool_conf {
 	const char *db; /* path of the database */
+	long cache;	/* MiB of its pages that each thread keeps */
 	size_t threads;
 	size_t max; /* waiting items, more are FAIL_LIMIT */
 	/* Called by a thread about every tick_ms; NULL = nothing to do by itself. */

@@ -27,7 +27,10 @@ PASSAGES = {
     'issue.checked': (1, 4), 'issue.signed': (1, 4), 'issue.applied': (1, 4),
     'issue.committed': (1, 4),
     'status.applied': (1, 4), 'status.committed': (1, 4),
-    'crl.taken': (1, 2), 'crl.written': (1, 2), 'crl.finished': (1, 2), 'crl.renamed': (1, 2),
+    # The first pass is that of the start.
+    'checkpoint.begin': (2,), 'checkpoint.copied': (2,),
+    'crl.taken': (1, 2), 'crl.streamed': (1,), 'crl.written': (1, 2), 'crl.finished': (1, 2),
+    'crl.renamed': (1, 2),
 }
 # Those that a list signed by the root passes too.
 ROOT_POINTS = ('crl.written', 'crl.finished', 'crl.renamed')

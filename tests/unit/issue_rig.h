@@ -10,6 +10,9 @@
 #include "service_rig.h"
 #include "smki/issue.h"
 
+/* Requests that a worker begins before it finishes the first of them. */
+#define WORKERS_TOGETHER 3
+
 /* Workers as the daemon has them: a queue and threads with a reader each. */
 struct workers {
 	struct rig *rig;
@@ -70,23 +73,27 @@ workers_main(void *arg)
 {
 	struct workers *w = arg;
 	struct store *reader = NULL;
-	struct issue_task *task;
+	struct issue_task *task[WORKERS_TOGETHER];
+	bool begun[WORKERS_TOGETHER];
+	size_t n;
 
 	RIG(store_open(w->rig->db, STORE_READ, &reader, &rig_err));
 	for (;;) {
 		pthread_mutex_lock(&w->lock);
 		while (w->queued == 0 && !w->stop)
 			pthread_cond_wait(&w->change, &w->lock);
-		task = NULL;
-		if (w->queued > 0) {
-			task = w->queue[0];
-			w->queued--;
-			memmove(w->queue, w->queue + 1, w->queued * sizeof(*w->queue));
-		}
+		n = w->queued < WORKERS_TOGETHER ? w->queued : WORKERS_TOGETHER;
+		memcpy(task, w->queue, n * sizeof(*task));
+		w->queued -= n;
+		memmove(w->queue, w->queue + n, w->queued * sizeof(*w->queue));
 		pthread_mutex_unlock(&w->lock);
-		if (task == NULL)
+		if (n == 0)
 			break;
-		issue_run(w->issue, task, reader);
+		for (size_t i = 0; i < n; i++)
+			begun[i] = issue_begin(w->issue, task[i], reader);
+		for (size_t i = 0; i < n; i++)
+			if (begun[i])
+				issue_finish(w->issue, task[i]);
 	}
 	store_close(reader);
 	return NULL;

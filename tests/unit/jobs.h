@@ -9,6 +9,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,8 @@
 
 static char dir[64], db_path[128];
 static struct store *store, *reader;
+static struct store *aside; /* of the checkpointer, for a test that sets beside */
+static bool beside;
 static struct committer *committer;
 
 /* Everything below is under this lock; asserts are the main thread's only. */
@@ -35,6 +38,7 @@ static int groups[64], n_groups; /* jobs applied in each group */
 static int n_begin, n_commit;
 static void (*at_begin)(int passage);
 static void (*at_applied)(void);
+static void (*at_checkpoint)(void); /* called without the lock, in the checkpointer's thread */
 static int n_fatal;
 static char fatal_msg[ERR_MSG_MAX];
 
@@ -64,6 +68,8 @@ fault_point(const char *name)
 	static int before; /* applies before this group */
 	int passage;
 
+	if (strcmp(name, "checkpoint.begin") == 0 && at_checkpoint != NULL)
+		at_checkpoint();
 	pthread_mutex_lock(&lock);
 	if (strcmp(name, "commit.begin") == 0) {
 		before = n_applied;
@@ -213,6 +219,19 @@ fatal(const struct err *err)
 	pthread_mutex_unlock(&lock);
 }
 
+/* Where hundreds of MiB are written soonest. */
+static inline const char *
+roomy(void)
+{
+	static const char shm[] = "/dev/shm";
+	struct statvfs st;
+
+	return access(shm, W_OK) == 0 && statvfs(shm, &st) == 0 &&
+		       (uint64_t)st.f_bavail * st.f_frsize >> 30 > 0
+		   ? shm
+		   : "/tmp";
+}
+
 static inline void
 start(void)
 {
@@ -222,7 +241,7 @@ start(void)
 	gate_reached = gate_open = false;
 	at_begin = NULL;
 	at_applied = NULL;
-	strcpy(dir, "/tmp/smki-committer-XXXXXX");
+	snprintf(dir, sizeof(dir), "%s/smki-committer-XXXXXX", beside ? roomy() : "/tmp");
 	if (mkdtemp(dir) == NULL) {
 		perror("mkdtemp");
 		exit(1);
@@ -230,7 +249,8 @@ start(void)
 	snprintf(db_path, sizeof(db_path), "%s/smki.db", dir);
 	if (store_open(db_path, STORE_CREATE, &store, &err) != 0 ||
 	    store_open(db_path, STORE_READ, &reader, &err) != 0 ||
-	    committer_start(store, fatal, &committer, &err) != 0) {
+	    (beside && store_open(db_path, STORE_WRITE, &aside, &err) != 0) ||
+	    committer_start(store, aside, fatal, &committer, &err) != 0) {
 		fprintf(stderr, "  %s\n", err.msg);
 		exit(1);
 	}
@@ -243,6 +263,8 @@ clear(void)
 	char path[160];
 
 	store_close(reader);
+	store_close(aside);
+	aside = NULL;
 	store_close(store);
 	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
 		snprintf(path, sizeof(path), "%s%s", db_path, ends[i]);

@@ -122,12 +122,12 @@ rig_new(void)
 {
 	struct rig *r = mem_alloc(sizeof(*r));
 	char *policies = mem_fmt("%s/policies", test_root);
-	char dir[] = "/tmp/smki-test-XXXXXX";
+	const char *tmp = getenv("TMPDIR");
 
-	require(mkdtemp(dir) != NULL);
-	memcpy(r->dir, dir, sizeof(dir));
-	snprintf(r->db, sizeof(r->db), "%s/smki.db", dir);
-	snprintf(r->crl, sizeof(r->crl), "%s/crl", dir);
+	snprintf(r->dir, sizeof(r->dir), "%s/smki-test-XXXXXX", tmp != NULL ? tmp : "/tmp");
+	require(mkdtemp(r->dir) != NULL);
+	snprintf(r->db, sizeof(r->db), "%s/smki.db", r->dir);
+	snprintf(r->crl, sizeof(r->crl), "%s/crl", r->dir);
 	RIG(file_make_dir(r->crl, 0700, &rig_err));
 	r->now = clock_now();
 	r->root_key = softsign_new(EC_P256);
@@ -144,7 +144,7 @@ rig_new(void)
 	r->ca->signer = r->ca_key->signer;
 	r->ca->has_key = true;
 	r->guard = timeguard_new(r->now);
-	RIG(committer_start(r->store, rig_fatal, &r->committer, &rig_err));
+	RIG(committer_start(r->store, NULL, rig_fatal, &r->committer, &rig_err));
 	return r;
 }
 

@@ -46,6 +46,29 @@ hsm_sign(void *key, const uint8_t *digest, size_t len, uint8_t *rs, struct err *
 	return s->sign(s->ctx, digest, len, rs, err);
 }
 
+/* In two parts: the second has the result. */
+int
+hsm_sign_begin(void *key, const uint8_t *digest, size_t len, void **pending, struct err *err)
+{
+	uint8_t *rs = mem_alloc(EC_RS_MAX);
+
+	if (hsm_sign(key, digest, len, rs, err) != 0) {
+		free(rs);
+		return -1;
+	}
+	*pending = rs;
+	return 0;
+}
+
+int
+hsm_sign_end(void *pending, uint8_t *rs, struct err *err)
+{
+	(void)err;
+	memcpy(rs, pending, EC_RS_MAX);
+	free(pending);
+	return 0;
+}
+
 /* A CA certificate for pub, signed by by; issuer NULL = by itself. */
 static void
 make_cert(const char *policy, const char *label, const struct ec_pub *pub,
@@ -262,6 +285,8 @@ test_bind(void)
 	struct caset *set = NULL;
 	const struct ca *issuing = NULL;
 	uint8_t digest[SHA256_LEN] = { 1 };
+	struct sign_pending pending;
+	uint8_t rs[EC_RS_MAX];
 	struct buf sig = { 0 };
 	struct err err;
 
@@ -287,6 +312,8 @@ test_bind(void)
 	/* The root's token is another one: its key is not touched. */
 	CHECK(issuing->has_key && !set->ca[0].has_key);
 	CHECK(sign_digest(&issuing->signer, digest, sizeof(digest), &sig, &err) == 0);
+	CHECK(sign_begin(&issuing->signer, digest, sizeof(digest), &pending, &err) == 0 &&
+	      sign_end(&pending, rs, &err) == 0);
 	CHECK(ec_verify(&issuing->cert.pub, digest, sizeof(digest), buf_span(&sig), &err) == 0);
 	buf_free(&sig);
 	caset_free(set);

@@ -40,6 +40,53 @@ test_issue_same_key_at_once(void)
 	rig_free(r);
 }
 
+/*
+ * Begun together in one thread: the same key waits for the first one's end, also when the token then
+ * fails it, and the others are not held up.
+ */
+static void
+test_issue_together(void)
+{
+	struct rig *r = rig_new();
+	struct workers *w = workers_new(r, 0, rng_draw);
+	struct softsign *key[2] = { softsign_new(EC_P256), softsign_new(EC_P256) };
+	struct buf csr[2] = { { 0 }, { 0 } };
+	struct issue_task *task[3];
+	struct outcome o[3] = { 0 };
+
+	for (uint8_t i = 0; i < 2; i++)
+		rig_csr(key[i], i + 1, 1, KEY_USAGE_DIGITAL_SIGNATURE, &csr[i]);
+	task[0] = workers_task(w, &csr[0], &o[0]);
+	task[1] = workers_task(w, &csr[0], &o[1]);
+	task[2] = workers_task(w, &csr[1], &o[2]);
+	CHECK(issue_begin(w->issue, task[0], r->reader));
+	CHECK(!issue_begin(w->issue, task[1], r->reader));
+	CHECK(issue_begin(w->issue, task[2], r->reader));
+	CHECK(w->queued == 0);
+	r->ca_key->corrupt = true;
+	issue_finish(w->issue, task[0]);
+	CHECK(refused(&o[0], FAIL_UNAVAILABLE, "does not verify"));
+	CHECK(w->queued == 1 && w->queue[0] == task[1]);
+	r->ca_key->corrupt = false;
+	issue_finish(w->issue, task[2]);
+	workers_wait(w, 2);
+	CHECK(o[2].ok && !o[2].result.existing);
+
+	w->queued = 0;
+	CHECK(issue_begin(w->issue, task[1], r->reader));
+	issue_finish(w->issue, task[1]);
+	workers_wait(w, 3);
+	CHECK(o[1].ok && !o[1].result.existing && o[1].result.id != o[2].result.id);
+	for (size_t i = 0; i < 3; i++)
+		buf_free(&o[i].der);
+	for (size_t i = 0; i < 2; i++) {
+		buf_free(&csr[i]);
+		softsign_free(key[i]);
+	}
+	workers_free(w);
+	rig_free(r);
+}
+
 /* Two keys of one device at once: one certificate, one conflict. */
 static void
 test_issue_two_keys_at_once(void)
@@ -119,6 +166,7 @@ test_issue_race(void)
 
 static const struct test_case cases[] = {
 	{ "one key, many requests at once", test_issue_same_key_at_once },
+	{ "begun together", test_issue_together },
 	{ "one device, two keys at once", test_issue_two_keys_at_once },
 	{ "race found in the transaction", test_issue_race },
 };

@@ -186,7 +186,7 @@ test_status_clock(void)
 	RIG(store_event_add(r->store, &future, "init", 0, &rig_err));
 	RIG(store_commit(r->store, &fatal, &rig_err));
 	timeguard_note(r->guard, future.now);
-	RIG(committer_start(r->store, rig_fatal, &r->committer, &rig_err));
+	RIG(committer_start(r->store, NULL, rig_fatal, &r->committer, &rig_err));
 
 	rig_add(r, &row, 1);
 	CHECK(timeguard_now(r->guard, &now, &err) != 0);

@@ -178,7 +178,7 @@ test_transaction(void)
 	MUST(store_event_newest(reader, &id, &time, &err));
 	CU_ASSERT_EQUAL(id, before + 6);
 
-	MUST(store_checkpoint(store, &err));
+	MUST(store_checkpoint(store, NULL, &err));
 	store_close(reader);
 	MUST(store_begin(store, &err));
 	MUST(store_event_add(store, &actor, "init", 0, &err));
