@@ -55,7 +55,7 @@ int checkpointer_start(
 /* Ends the present pass, copies what is left, ends the thread. NULL is fine. */
 void checkpointer_stop(struct checkpointer *checkpointer);
 
-/* By the one writer after each COMMIT: the WAL's length (store_wal_frames of its handle). */
+/* By the one writer after each COMMIT that wrote: the WAL's length (its store_wal_frames). */
 void checkpointer_note(struct checkpointer *checkpointer, int64_t frames);
 /* Before a group begins. Any thread, also under a lock that ended() takes. */
 enum checkpoint_hold checkpointer_hold(struct checkpointer *checkpointer);

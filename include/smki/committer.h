@@ -43,7 +43,7 @@ struct commit_job {
  * groups are committed; NULL: this thread does it when idle, or else COMMIT at 64 MiB.
  * fatal() is called, from the committer's thread, when COMMIT failed in a way that leaves the
  * disk's content uncertain, or when another file lies in the database's place: the process must
- * end; no done() is called any more. Also, from the checkpointer's, when an fsync failed.
+ * end; no done() is called any more. Also, from the thread that copies, when an fsync failed.
  */
 int committer_start(struct store *store, struct store *aside, void (*fatal)(const struct err *err),
     struct committer **out, struct err *err) MUST_USE;

@@ -1,8 +1,8 @@
 /*
  * Making and publishing CRLs. A number is committed before the first byte; the file is written,
  * fsynced, its row committed, then renamed into place; a start finishes a rename that a crash
- * left. Memory does not grow with the list, and what a list costs does not with the number of
- * others.
+ * left. Memory does not grow with the list, and what a shard's list costs does not with the number
+ * of others.
  */
 #ifndef SMKI_CRLGEN_H
 #define SMKI_CRLGEN_H
@@ -42,7 +42,8 @@ struct crlgen_conf {
  * One caller at a time per process. A delta continues the newest finished complete list:
  * FAIL_CONFLICT when there is none. A shard nothing was issued for: FAIL_NOT_FOUND.
  * FAIL_UNAVAILABLE on doubt of the clock, token or disk: the number taken is burnt, nothing is left
- * on disk.
+ * on disk. But when only the rename or the removal of older files failed, the list is recorded and
+ * stays; a start finishes its rename.
  */
 int crlgen_make(const struct crlgen_conf *conf, const struct ca *ca, const struct crl_which *which,
     struct store *reader, long uid, struct store_crl *out, struct err *err) MUST_USE;

@@ -65,7 +65,8 @@ int hsm_key_generate(struct hsm *hsm, const char *label, enum ec_curve curve, st
 int hsm_sign(void *key, const uint8_t *digest, size_t len, uint8_t *rs, struct err *err) MUST_USE;
 /*
  * The same in two parts, so that the asker may prepare or begin others meanwhile; timeout_ms counts
- * from the first. Each that is begun is ended, soon: an overdue call is noticed by those who end. Match struct signer's begin and end.
+ * from the first. Each that is begun is ended, soon: an overdue call is noticed by those who end.
+ * Match struct signer's begin and end.
  */
 int hsm_sign_begin(
     void *key, const uint8_t *digest, size_t len, void **pending, struct err *err) MUST_USE;

@@ -29,8 +29,8 @@ enum store_mode {
  */
 int store_open(
     const char *path, enum store_mode mode, struct store **out, struct err *err) MUST_USE;
-/* How many MiB of the database's pages the handle keeps, instead of the 48 of a writer and the 6 of a
- * reader. They are taken as pages are read. */
+/* How many MiB of the database's pages the handle keeps, instead of the 48 of a writer and the 6 of
+ * a reader. They are taken as pages are read. */
 int store_cache(struct store *store, long mib, struct err *err) MUST_USE;
 /* Rolls back what is open. NULL is fine. */
 void store_close(struct store *store);
@@ -71,8 +71,8 @@ struct store_wal {
 /*
  * Passive checkpoint of the WAL by a STORE_WRITE handle outside a transaction: it copies what no
  * reader stands before, waits for nobody, and keeps no other handle from committing. out may be
- * NULL. FAIL_UNAVAILABLE: the WAL stays valid and nothing is lost, try again later. FAIL_INTERNAL: an
- * fsync failed; what is in the database file is uncertain until a start reads the whole WAL again,
+ * NULL. FAIL_UNAVAILABLE: the WAL stays valid and nothing is lost, try again later. FAIL_INTERNAL:
+ * an fsync failed; what is in the database file is uncertain until a start reads the whole WAL again,
  * and the process must end before the WAL is begun anew.
  */
 int store_checkpoint(struct store *store, struct store_wal *out, struct err *err) MUST_USE;
@@ -82,8 +82,8 @@ int store_sync(struct store *store, struct err *err) MUST_USE;
 /* A COMMIT that finds the WAL at 64 MiB checkpoints it. Not on this handle from here on: another
  * one of the process does. */
 void store_checkpoints_elsewhere(struct store *store);
-/* Frames in the WAL after this handle's newest commit; 0 before it. Only after
- * store_checkpoints_elsewhere. */
+/* Frames in the WAL after this handle's newest commit; 0 before it, and when that wrote nothing.
+ * Only after store_checkpoints_elsewhere. */
 int64_t store_wal_frames(const struct store *store);
 
 /* ---- events ---- */

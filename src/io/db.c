@@ -44,7 +44,7 @@ struct db_stmt {
 
 struct db {
 	sqlite3 *conn;
-	int wal_frames; /* as of the newest commit, once watched */
+	int wal_frames; /* after the newest commit, 0 when it wrote none; once watched */
 	struct {
 		const char *sql;
 		struct db_stmt *stmt;
@@ -429,6 +429,7 @@ db_commit(struct db *db, bool *again, struct err *err)
 	*again = false;
 	if (db_stmt(db, sql, &stmt, err) != 0)
 		return -1;
+	db->wal_frames = 0; /* the hook is called of a commit that writes */
 	rc = sqlite3_step(stmt->vm);
 	if (rc != SQLITE_DONE) {
 		db_fail(db, rc, err);

@@ -95,7 +95,7 @@ int db_checkpoint(struct db *db, int64_t *frames, int64_t *copied, struct err *e
 int db_sync(struct db *db, struct err *err) MUST_USE;
 /* From here on no COMMIT of this handle checkpoints, whatever the WAL's length ... */
 void db_wal_watch(struct db *db);
-/* ... and this is the length in pages after the newest COMMIT that wrote; 0 before it. */
+/* ... and this is the length in pages after the newest COMMIT; 0 when it wrote nothing. */
 int64_t db_wal_frames(const struct db *db);
 
 #endif

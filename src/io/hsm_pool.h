@@ -37,8 +37,9 @@ struct hsm_pool_owner {
 int hsm_pool_open(struct hsm_module *module, unsigned n, long bring_up_ms,
     const struct hsm_pool_owner *owner, struct hsm_pool **out, struct err *err) MUST_USE;
 /*
- * Nobody may be in hsm_pool_run any more, or have begun what is not ended. Ends the threads and waits for them, but not longer
- * than a call may take; ends with the owner's done unless a thread is left behind. The pool is gone.
+ * Nobody may be in hsm_pool_run any more, or have begun what is not ended. Ends the threads and
+ * waits for them, but not longer than a call may take; ends with the owner's done unless a thread
+ * is left behind. The pool is gone.
  */
 void hsm_pool_close(struct hsm_pool *pool);
 

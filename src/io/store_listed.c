@@ -53,9 +53,8 @@ listed_sql(enum crl_kind kind)
 	return NULL;
 }
 
-/* Rows of a list are read once and in order. What a reader keeps of them beyond this would only
- * drive out what its other queries come back to, and be slower than to read the next page into
- * memory that a core still has near. */
+/* Rows of a list are read once and in order: to keep more of them than this is slower than to read
+ * the next page into memory that a core still has near. What the reader kept before goes, too. */
 #define LISTED_CACHE "PRAGMA cache_size=-2048" /* KiB */
 
 /* *old = what to set again. */

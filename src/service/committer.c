@@ -184,12 +184,22 @@ committer_group(struct committer *c, const struct commit_queue *group)
 	return 0;
 }
 
-/* A WAL that cannot be folded back now stays valid, and is tried again after the next group. */
-static void
+/*
+ * A WAL that cannot be folded back now stays valid, and is tried again after the next group; but
+ * not after a failed fsync, which the next one would not tell again. -1 when the thread must end.
+ */
+static int
 committer_checkpoint(struct committer *c, bool *dirty)
 {
-	if (store_checkpoint(c->store, NULL, NULL) == 0)
+	struct err err;
+
+	if (store_checkpoint(c->store, NULL, &err) == 0) {
 		*dirty = false;
+	} else if (err.code == FAIL_INTERNAL) {
+		c->fatal(&err);
+		return -1;
+	}
+	return 0;
 }
 
 /* Is there company for a group that has this many at least? Lock held. */
@@ -266,11 +276,11 @@ committer_hold(struct committer *c)
 		rc = pthread_cond_timedwait(&c->work, &c->lock, &until);
 }
 
-/* After a group. */
+/* After a group. One that wrote nothing would look like a WAL begun anew at the same length. */
 static void
 committer_note(struct committer *c)
 {
-	if (c->checkpointer != NULL)
+	if (c->checkpointer != NULL && store_wal_frames(c->store) > 0)
 		checkpointer_note(c->checkpointer, store_wal_frames(c->store));
 }
 
@@ -286,7 +296,8 @@ committer_main(void *arg)
 		pthread_mutex_lock(&c->lock);
 		while (!committer_wait(c, idle_ends)) {
 			pthread_mutex_unlock(&c->lock);
-			committer_checkpoint(c, &dirty);
+			if (committer_checkpoint(c, &dirty) != 0)
+				goto dead;
 			idle_ends = false;
 			pthread_mutex_lock(&c->lock);
 		}
@@ -302,9 +313,8 @@ committer_main(void *arg)
 			goto dead;
 		committer_note(c);
 	}
-	if (dirty)
-		committer_checkpoint(c, &dirty);
-	return NULL;
+	if (!dirty || committer_checkpoint(c, &dirty) == 0)
+		return NULL;
 dead:
 	pthread_mutex_lock(&c->lock);
 	c->dead = true;

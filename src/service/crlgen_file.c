@@ -70,6 +70,8 @@ crlgen_out_open(
 	if (access(out->path, F_OK) == 0)
 		return err_set(
 		    err, FAIL_CONFLICT, "crl %s: RFC 5280 5.2.3: stands published", out->path);
+	if (errno != ENOENT)
+		return err_sys(err, FAIL_UNAVAILABLE, "crl %s", out->path);
 	if (unlink(out->path_new) != 0 && errno != ENOENT)
 		return err_sys(err, FAIL_UNAVAILABLE, "crl %s", out->path_new);
 	out->dir = dir;

@@ -27,8 +27,8 @@
 #define HOUSE_ANCHORS_MS 60000
 /* What was counted of refusals goes to the database this often. */
 #define HOUSE_REFUSALS_MS 5000
-/* Lists of shards are made for so long in one tick (one at least), so that requests and complete
- * lists come in between, however many shards are due and however slow the disk is. */
+/* Lists of shards of a CA are made for so long in one tick (one at least), so that complete lists
+ * come in between, however many shards are due and however slow the disk is. */
 #define HOUSE_SHARDS_MS 250
 /* A root's list is made by people: they are told when this part of its life is left (a month of
  * a year). */

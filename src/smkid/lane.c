@@ -76,6 +76,17 @@ lane_sign(void *ctx, const uint8_t *digest, size_t len, uint8_t *rs, struct err 
 	return key->signer.sign(key->signer.ctx, digest, len, rs, err);
 }
 
+/* Its begin; what is begun is the token's, whose end needs no lane. */
+static int
+lane_sign_begin(void *ctx, const uint8_t *digest, size_t len, void **pending, struct err *err)
+{
+	struct lane_key *key = ctx;
+
+	if (!atomic_load_explicit(&key->lane->open, memory_order_acquire))
+		return lane_why(key->lane, err);
+	return key->signer.begin(key->signer.ctx, digest, len, pending, err);
+}
+
 static struct lane *
 lanes_find(struct lanes *lanes, const char *token)
 {
@@ -111,7 +122,11 @@ lanes_add(struct lanes *lanes, struct ca *ca, const struct home_ca *where)
 	key = &lane->key[lane->n++];
 	key->lane = lane;
 	key->ca = ca;
-	ca->signer = (struct signer){ .pub = ca->cert.pub, .sign = lane_sign, .ctx = key };
+	ca->signer = (struct signer){ .pub = ca->cert.pub,
+		.sign = lane_sign,
+		.ctx = key,
+		.begin = lane_sign_begin,
+		.end = hsm_sign_end };
 	ca->has_key = true;
 }
 

@@ -173,8 +173,14 @@ struct query_show {
 	int64_t ca; /* 0 = any */
 	bool looked;
 	size_t n, next;
-	struct store_cert *cert;  /* owned */
+	int64_t *id;		  /* owned; of certificates */
 	struct admin_found found; /* large: not on a stack */
+};
+
+/* Those of one question while they are looked for. */
+struct query_rows {
+	size_t n;
+	struct store_cert *cert; /* owned */
 };
 
 /* Room for what there is of it mostly. */
@@ -186,61 +192,80 @@ query_show_free(struct stream *stream)
 	struct query_show *q = (struct query_show *)stream;
 
 	admin_found_free(&q->found);
-	free(q->cert);
+	free(q->id);
 	free(q);
 }
 
 /* Those of one kind of holder, after the n there are. */
 static int
-query_show_holder(
-    struct query_show *q, struct store *reader, enum holder_kind kind, struct err *err)
+query_show_holder(struct query_rows *rows, const struct eui64 *device, struct store *reader,
+    enum holder_kind kind, struct err *err)
 {
 	size_t room = QUERY_SHOW_FIRST, got;
 
 	for (;; room *= 4) {
-		if (room > ADMIN_FOUND_MAX - q->n)
-			room = ADMIN_FOUND_MAX - q->n;
-		q->cert = mem_resize(q->cert, q->n + room, sizeof(*q->cert));
-		if (store_certs_by_holder(reader, kind, q->find.device.octets, EUI64_LEN,
-			q->cert + q->n, room, &got, err) == 0)
+		if (room > ADMIN_FOUND_MAX - rows->n)
+			room = ADMIN_FOUND_MAX - rows->n;
+		rows->cert = mem_resize(rows->cert, rows->n + room, sizeof(*rows->cert));
+		if (store_certs_by_holder(reader, kind, device->octets, EUI64_LEN,
+			rows->cert + rows->n, room, &got, err) == 0)
 			break;
-		if (err->code != FAIL_LIMIT || room == ADMIN_FOUND_MAX - q->n)
+		if (err->code != FAIL_LIMIT || room == ADMIN_FOUND_MAX - rows->n)
 			return -1;
 	}
-	q->n += got;
+	rows->n += got;
 	return 0;
 }
 
-/* All that is asked for, read once: their number is bounded. */
+static int
+query_show_rows(const struct query_show *q, const char *what, struct store *reader,
+    struct query_rows *rows, struct err *err)
+{
+	if (q->find.by_device) {
+		if (query_show_holder(rows, &q->find.device, reader, HOLDER_DEVICE, err) != 0 ||
+		    query_show_holder(rows, &q->find.device, reader, HOLDER_ORGANISATION, err) != 0)
+			return err_prefix(err, "device %s", what);
+		return 0;
+	}
+	rows->cert = mem_array(STORE_CAS_MAX, sizeof(*rows->cert)); /* once under each CA */
+	if (store_certs_by_serial(
+		reader, &q->find.serial, rows->cert, STORE_CAS_MAX, &rows->n, err) != 0)
+		return err_prefix(err, "certificate %s", what);
+	return 0;
+}
+
+/* All that is asked for, looked for once: their number is bounded. Only what names them is kept
+ * until they are told, however slow the reader is. */
 static int
 query_show_look(struct query_show *q, struct store *reader, struct err *err)
 {
 	struct holder holder = { .kind = HOLDER_DEVICE, .name_len = EUI64_LEN };
+	struct query_rows rows = { 0 };
 	char what[HOLDER_TEXT_LEN];
-	size_t kept = 0;
+	int r = -1;
 
 	if (q->find.by_device) {
 		memcpy(holder.name, q->find.device.octets, EUI64_LEN);
 		holder_text(&holder, what);
-		if (query_show_holder(q, reader, HOLDER_DEVICE, err) != 0 ||
-		    query_show_holder(q, reader, HOLDER_ORGANISATION, err) != 0)
-			return err_prefix(err, "device %s", what);
 	} else {
 		serial_text(&q->find.serial, what);
-		q->cert = mem_array(STORE_CAS_MAX, sizeof(*q->cert)); /* once under each CA */
-		if (store_certs_by_serial(
-			reader, &q->find.serial, q->cert, STORE_CAS_MAX, &q->n, err) != 0)
-			return err_prefix(err, "certificate %s", what);
 	}
-	for (size_t i = 0; i < q->n; i++)
-		if (q->ca == 0 || q->cert[i].ca == q->ca)
-			q->cert[kept++] = q->cert[i];
-	q->n = kept;
-	if (q->n == 0)
-		return err_set(err, FAIL_NOT_FOUND, "%s %s: no CA here issued %s",
+	if (query_show_rows(q, what, reader, &rows, err) != 0)
+		goto out;
+	q->id = mem_array(rows.n, sizeof(*q->id));
+	for (size_t i = 0; i < rows.n; i++)
+		if (q->ca == 0 || rows.cert[i].ca == q->ca)
+			q->id[q->n++] = rows.cert[i].id;
+	if (q->n == 0) {
+		err_set(err, FAIL_NOT_FOUND, "%s %s: no CA here issued %s",
 		    q->find.by_device ? "device" : "certificate", what,
 		    q->find.by_device ? "anything for it" : "it");
-	return 0;
+		goto out;
+	}
+	r = 0;
+out:
+	free(rows.cert);
+	return r;
 }
 
 /* Keep the newest ADMIN_EVENTS_MAX. */
@@ -266,10 +291,10 @@ query_show_step(
 	if (!q->looked && query_show_look(q, reader, err) != 0)
 		return -1;
 	q->looked = true;
-	q->found.cert = q->cert[q->next++];
 	q->found.n_events = 0;
 	buf_reset(&q->found.der);
-	if (store_cert_der(reader, q->found.cert.id, &q->found.der, err) != 0 ||
+	if (store_cert_get(reader, q->id[q->next++], &q->found.cert, err) != 0 ||
+	    store_cert_der(reader, q->found.cert.id, &q->found.der, err) != 0 ||
 	    store_event_each(reader, q->found.cert.id, query_show_event, &q->found, err) != 0)
 		return -1;
 	admin_found_put(msg, &q->found);

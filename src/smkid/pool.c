@@ -72,8 +72,8 @@ pool_take_one(struct pool *pool)
 	return item;
 }
 
-/* Lock held. One item; or several that can be begun together, but no more than this thread's share of
- * what waits. 0 when nothing does. */
+/* Lock held. One item; or several that can be begun together, but no more than this thread's share
+ * of what waits. 0 when nothing does. */
 static size_t
 pool_take(struct pool *pool, struct pool_item *item[POOL_TOGETHER])
 {

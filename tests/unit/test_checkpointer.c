@@ -2,7 +2,11 @@
  * The checkpointer beside a committer that never rests: no COMMIT checkpoints, the WAL is begun
  * anew all the same, a reader or a slow disk is in nobody's way, and a kill costs nothing.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "../../src/io/store_private.h"
@@ -163,7 +167,53 @@ test_wal(void)
 	CHECK(store_checkpoint(aside, &wal, &err) == 0 && wal.copied == wal.frames);
 	CHECK(store_begin(store, &err) == 0 && wide_small(NULL, store, &err) == 0);
 	CHECK(store_commit(store, &fatal, &err) == 0 && store_wal_frames(store) < frames);
+	/* Nothing written is not a WAL of the same length begun anew. */
+	CHECK(store_begin(store, &err) == 0 && store_commit(store, &fatal, &err) == 0);
+	CHECK(store_wal_frames(store) == 0);
 	clear();
+}
+
+/* ---- an fsync of the database fails ---- */
+
+static atomic_bool unsynced;
+
+/* In place of libc's, for SQLite, too. */
+int
+fdatasync(int fd)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (unsynced && n == (ssize_t)strlen(db_path) && memcmp(path, db_path, (size_t)n) == 0) {
+		errno = EIO;
+		return -1;
+	}
+	return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* What was committed is so; but the process must end, whoever of the two threads copies. */
+static void
+test_unsynced(void)
+{
+	struct job job = job_new(JOB_WRITE, COMMIT_OTHER, 1);
+
+	for (int i = 0; i < 2; i++) {
+		at_checkpoint = NULL;
+		beside = i != 0;
+		start();
+		beside = false;
+		unsynced = true;
+		job = job_new(JOB_WRITE, COMMIT_OTHER, 1);
+		put(&job);
+		wait_for(&n_fatal, 1);
+		committer_stop(committer);
+		CHECK(job.dones == 1 && !job.failed && n_fatal == 1);
+		CHECK(strstr(fatal_msg, "fsync failed") != NULL);
+		unsynced = false;
+		clear();
+	}
 }
 
 /* A disk that is behind by more than the most: no COMMIT copies, changes of states do not wait,
@@ -349,6 +399,7 @@ test_kill(void)
 
 static const struct test_case cases[] = {
 	{ "wal", test_wal },
+	{ "unsynced", test_unsynced },
 	{ "steady", test_steady },
 	{ "behind", test_behind },
 	{ "reader", test_reader },

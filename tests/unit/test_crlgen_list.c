@@ -2,6 +2,9 @@
  * The bytes of a list where its length decides how many octets stand before its entries: a guess
  * that was wrong, and a signature that comes out shorter than its room.
  */
+#include <signal.h>
+#include <sys/resource.h>
+
 #include "../../src/service/crlgen_list.h"
 #include "service_rig.h"
 
@@ -197,9 +200,36 @@ test_list_move(void)
 	rig_free(r);
 }
 
+/* The disk takes only a part of what is written: nothing of it is left. */
+static void
+test_list_full(void)
+{
+	struct rig *r = rig_new();
+	struct crlgen_out out = { .fd = -1 };
+	uint8_t octets[200] = { 0 };
+	struct rlimit before, limit;
+	char path[HOME_PATH_MAX];
+	struct err err = { 0 };
+
+	RIG(crlgen_out_open(r->crl, STEM, 1, &out, &rig_err));
+	RIG(crlgen_out_put(&out, octets, sizeof(octets), &rig_err));
+	memcpy(path, out.path_new, sizeof(path));
+	CHECK(signal(SIGXFSZ, SIG_IGN) != SIG_ERR && getrlimit(RLIMIT_FSIZE, &before) == 0);
+	limit = before;
+	limit.rlim_cur = sizeof(octets) / 2;
+	CHECK(setrlimit(RLIMIT_FSIZE, &limit) == 0);
+	CHECK(crlgen_out_sync(&out, &err) == -1 && err.code == FAIL_UNAVAILABLE);
+	CHECK(setrlimit(RLIMIT_FSIZE, &before) == 0);
+	CHECK(access(path, F_OK) == 0);
+	crlgen_out_close(&out);
+	CHECK(access(path, F_OK) != 0);
+	rig_free(r);
+}
+
 static const struct test_case cases[] = {
 	{ "guesses", test_list_guess },
 	{ "the signature's length", test_list_signature },
 	{ "moves", test_list_move },
+	{ "a full disk", test_list_full },
 };
 TEST_MAIN("crlgen_list", cases)
