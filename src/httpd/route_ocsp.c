@@ -142,6 +142,20 @@ route_ocsp_entry(struct httpd *httpd, const struct http_request *request,
 	}
 }
 
+/* An entry to answer with, or NULL: there is none, or with *renew it falls to this request to make it
+ * anew. Only one is told so: whoever passed it over would leave the entry to its end. */
+static struct ocspcache_kept *
+route_ocsp_look(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,
+    time_t now, bool *renew)
+{
+	struct ocspcache_kept *kept = ocspcache_get(cache, mark, id, now, renew);
+
+	if (kept == NULL || !*renew)
+		return kept;
+	ocspcache_drop(kept);
+	return NULL;
+}
+
 static bool
 route_ocsp_fast(struct httpd *httpd, struct http_request *request, const struct buf *octets,
     struct http_response *response)
@@ -156,11 +170,7 @@ route_ocsp_fast(struct httpd *httpd, struct http_request *request, const struct 
 		return false;
 	request->alone = true;
 	mark = statuspage_get(page);
-	kept = ocspcache_get(httpd->cache, &mark, &asked.id[0], now, &request->renew);
-	if (kept != NULL && request->renew) {
-		ocspcache_drop(kept);
-		kept = NULL;
-	}
+	kept = route_ocsp_look(httpd->cache, &mark, &asked.id[0], now, &request->renew);
 	if (kept != NULL)
 		route_ocsp_entry(httpd, request, kept, now, response);
 	return kept != NULL;
@@ -254,7 +264,7 @@ route_ocsp_shared(struct route_ctx *ctx, struct responder *responder,
 	struct ocspcache_kept *kept;
 	struct respond_meta meta;
 	struct statusmark mark;
-	bool refresh, mine = false, followed, renew = request->renew;
+	bool mine = false, followed, renew = request->renew;
 	struct err err;
 
 	do {
@@ -267,7 +277,7 @@ route_ocsp_shared(struct route_ctx *ctx, struct responder *responder,
 		mine = ocspcache_claim(httpd->cache, &mark, id, &claim);
 		/* Whoever was waited for has made it anew. */
 		renew = renew && mine;
-		kept = renew ? NULL : ocspcache_get(httpd->cache, &mark, id, clock_now(), &refresh);
+		kept = renew ? NULL : route_ocsp_look(httpd->cache, &mark, id, clock_now(), &renew);
 		if (kept != NULL) {
 			ocspcache_release(httpd->cache, claim);
 			route_ocsp_entry(httpd, request, kept, clock_now(), response);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conns.h"
+#include "exchange.h"
 #include "held.h"
 #include "listen.h"
 #include "smki/clock.h"
@@ -216,11 +217,48 @@ test_held(void)
 	held_free(NULL);
 }
 
+/* What one request brought and was answered is nothing that the next one finds in its place. */
+static void
+test_exchange(void)
+{
+	struct listener l = { .timeout_ms = 1000, .body_max = SIZE_MAX };
+	struct listener_conn one = { .listener = &l, .loopback = true }, two = { .listener = &l };
+	struct exchange *e = exchange_begin(NULL, &one, NULL, NULL), *first = e;
+	struct http_request *request = &e->work.request;
+
+	exchange_header(e, "If-None-Match", 13, "*");
+	exchange_header(e, "Authorization", 13, "Basic x");
+	exchange_header(e, "Content-Length", 14, "3");
+	request->method = HTTP_POST;
+	request->path = "/ocsp";
+	CHECK(exchange_admit(e, NULL) && request->loopback);
+	CHECK(exchange_body(e, "abc", 3) == 0 && request->body.len == 3);
+	request->n_peer = 1;
+	request->renew = request->last = request->alone = request->too_large = true;
+	http_fail(&e->work.response, FAIL_UNAVAILABLE, "gone");
+	e->begun = e->routed = e->ready = true;
+	exchange_end(e);
+	CHECK(one.exchange == NULL);
+
+	e = exchange_begin(NULL, &two, NULL, NULL);
+	CHECK(e == first && e->conn == &two && two.exchange == e);
+	CHECK(!e->begun && !e->routed && !e->ready && e->body_max == 0 && e->discarded == 0);
+	CHECK(e->framing.length == NULL && e->framing.lengths == 0 && e->work.route == NULL);
+	CHECK(request->if_none_match == NULL && request->authorization == NULL &&
+	      request->path == NULL && request->n_peer == 0 && request->body.len == 0);
+	CHECK(!request->renew && !request->last && !request->alone && !request->too_large &&
+	      !request->loopback);
+	CHECK(e->work.response.status == 0 && e->work.response.n == 0 &&
+	      e->work.response.body.len == 0 && e->work.response.fd == -1);
+	exchange_end(e);
+}
+
 static const struct test_case cases[] = {
 	{ "addresses", test_listen },
 	{ "addresses of peers", test_address },
 	{ "connections", test_conns },
 	{ "answers held back", test_held },
+	{ "exchange used again", test_exchange },
 };
 
 TEST_MAIN("listener", cases)
