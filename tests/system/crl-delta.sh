@@ -151,6 +151,12 @@ refuses 65 "no number" 'shard x' $smki crl --shard x
 before=$(number issuing-0)
 ends 0 "a change elsewhere" $smki crl
 same "no new list" "$before" "$(number issuing-0)"
+# The delta for the complete list just made: after it nothing is due.
+complete=$(number issuing)
+continued() {
+	get issuing-delta && [ "$(base)" = "$complete" ]
+}
+within 30 "the delta that continues it" continued
 for name in issuing-delta issuing-0; do
 	same "GET" "200 application/pkix-crl" "$(curl -sS -o "$work/body" -D "$work/head" \
 	    -w '%{http_code} %{content_type}' "$url/crl/$name.crl")"
