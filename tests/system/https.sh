@@ -132,14 +132,18 @@ no_connection() {
 	[ "$(metric 'smki_http_connections{listener="https"}')" = 0 ]
 }
 within 20 "all are gone" no_connection
+refusals() {
+	curl -fsS "http://$http/metrics" | awk '/^smki_refusals_total/ { n += $2 } END { print n + 0 }'
+}
+before=$(refusals)
 for i in 1 2 3 4; do
 	guess >"$work/guess.$i" &
 done
 true_that "others are served meanwhile" test "$(demo_curl /.well-known/est/cacerts)" = 200
-one_connection() {
-	[ "$(metric 'smki_http_connections{listener="https"}')" -ge 1 ]
+all_refused() {
+	[ "$(refusals)" -ge $((before + 4)) ]
 }
-within 5 "some are held back" one_connection
+within 20 "all are refused, and held back" all_refused
 down
 wait
 same "at the end all are answered" 4 "$(cat "$work"/guess.? | grep -c '^401 ')"
