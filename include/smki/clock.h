@@ -4,6 +4,7 @@
 #ifndef SMKI_CLOCK_H
 #define SMKI_CLOCK_H
 
+#include <pthread.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -14,5 +15,7 @@ int64_t clock_mono_us(void); /* the same in microseconds: measurements */
 
 /* The moment this long from now on CLOCK_MONOTONIC, for pthread_cond_timedwait. */
 struct timespec clock_mono_after(int64_t ms);
+/* A condition that is waited for until such a moment; for pthread_cond_destroy. */
+void clock_cond_init(pthread_cond_t *cond);
 
 #endif

@@ -52,3 +52,14 @@ clock_mono_after(int64_t ms)
 	}
 	return ts;
 }
+
+void
+clock_cond_init(pthread_cond_t *cond)
+{
+	pthread_condattr_t attr;
+
+	require(pthread_condattr_init(&attr) == 0);
+	require(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+	require(pthread_cond_init(cond, &attr) == 0);
+	pthread_condattr_destroy(&attr);
+}

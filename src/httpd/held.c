@@ -65,7 +65,7 @@ held_new(size_t max, void (*go)(struct work *work), struct held **out, struct er
 	held->go = go;
 	held->max = max;
 	pthread_mutex_init(&held->lock, NULL);
-	httpd_cond_init(&held->changed);
+	clock_cond_init(&held->changed);
 	if (pthread_create(&held->thread, NULL, held_main, held) != 0) {
 		pthread_cond_destroy(&held->changed);
 		pthread_mutex_destroy(&held->lock);

@@ -50,17 +50,6 @@ httpd_free(struct httpd *httpd)
 	free(httpd);
 }
 
-void
-httpd_cond_init(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	require(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-	require(pthread_cond_init(cond, &attr) == 0);
-	pthread_condattr_destroy(&attr);
-}
-
 const char *
 httpd_part_str(enum httpd_part part)
 {

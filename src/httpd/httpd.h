@@ -86,9 +86,6 @@ struct httpd {
 struct httpd *httpd_new(const struct home *home);
 void httpd_free(struct httpd *httpd);
 
-/* A condition whose times are of CLOCK_MONOTONIC (clock_mono_after). */
-void httpd_cond_init(pthread_cond_t *cond);
-
 const char *httpd_part_str(enum httpd_part part); /* "database", "clock", ... */
 /* Note how a part is doing; a change is logged with why (not read when ok). */
 void httpd_set_part(struct httpd *httpd, enum httpd_part part, bool ok, const struct err *why);

@@ -325,7 +325,7 @@ keeper_new(struct httpd *httpd, struct store *store, struct link *link, struct t
 	k->link = link;
 	k->tls = tls;
 	pthread_mutex_init(&k->lock, NULL);
-	httpd_cond_init(&k->changed);
+	clock_cond_init(&k->changed);
 	if (keeper_read(k, &newest, &accepted, &news, err) != 0)
 		goto failed;
 	httpd->guard = timeguard_new(newest);

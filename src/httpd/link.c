@@ -291,7 +291,7 @@ link_call(struct link *link, struct buf *msg, struct buf *reply, struct wire_in 
 		    err, FAIL_INVALID, "smkid: a request of %zu octets is too long", msg->len);
 	require(wire_head_get(msg->data, msg->len, &head, in, NULL) == 0);
 	call.op = head.op;
-	httpd_cond_init(&call.changed);
+	clock_cond_init(&call.changed);
 	buf_wipe(reply);
 	pthread_mutex_lock(&link->lock);
 	rc = link_enter(link, &call, err);

@@ -152,7 +152,7 @@ workers_new(struct httpd *httpd, struct link *link, size_t n, size_t queue)
 	w->queue = queue;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->filled, NULL);
-	httpd_cond_init(&w->ended);
+	clock_cond_init(&w->ended);
 	w->n = w->alive = n;
 	for (size_t i = 0; i < n; i++)
 		if (pthread_create(&w->thread[i], NULL, workers_main, w) != 0)

@@ -19,17 +19,6 @@
 
 static void hsm_pool_fill(struct hsm_pool *pool);
 
-static void
-hsm_pool_cond_init(pthread_cond_t *cond)
-{
-	pthread_condattr_t attr;
-
-	require(pthread_condattr_init(&attr) == 0);
-	require(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-	require(pthread_cond_init(cond, &attr) == 0);
-	pthread_condattr_destroy(&attr);
-}
-
 void
 hsm_pool_wait(struct hsm_pool *pool, pthread_cond_t *cond, int64_t until_ms)
 {
@@ -187,10 +176,10 @@ hsm_pool_open(struct hsm_module *module, unsigned n, long bring_up_ms,
 	pool->n_wanted = n;
 	pool->bring_up_ms = bring_up_ms;
 	require(pthread_mutex_init(&pool->lock, NULL) == 0);
-	hsm_pool_cond_init(&pool->wanted);
-	hsm_pool_cond_init(&pool->changed);
+	clock_cond_init(&pool->wanted);
+	clock_cond_init(&pool->changed);
 	for (size_t i = 0; i < HSM_POOL_BELLS; i++)
-		hsm_pool_cond_init(&pool->bell[i]);
+		clock_cond_init(&pool->bell[i]);
 	pthread_mutex_lock(&pool->lock);
 	hsm_pool_fill(pool);
 	r = pool->n_workers == 0 ? -1 : 0;

@@ -145,15 +145,11 @@ int
 checkpointer_start(const struct checkpointer_conf *conf, struct checkpointer **out, struct err *err)
 {
 	struct checkpointer *c = mem_alloc(sizeof(*c));
-	pthread_condattr_t attr;
 
 	c->conf = *conf;
 	c->dirty = true;
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->work, &attr);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&c->work);
 	errno = pthread_create(&c->thread, NULL, checkpointer_main, c);
 	if (errno != 0) {
 		err_sys(err, FAIL_UNAVAILABLE, "checkpointer: thread");

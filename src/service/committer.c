@@ -351,16 +351,12 @@ committer_start(struct store *store, struct store *aside, void (*fatal)(const st
     struct committer **out, struct err *err)
 {
 	struct committer *c = mem_alloc(sizeof(*c));
-	pthread_condattr_t attr;
 
 	c->store = store;
 	c->fatal = fatal;
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->work, &attr);
+	clock_cond_init(&c->work);
 	pthread_cond_init(&c->ran, NULL);
-	pthread_condattr_destroy(&attr);
 	if (committer_checkpointer(c, aside, err) != 0) {
 		committer_free(c);
 		return -1;

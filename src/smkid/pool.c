@@ -152,16 +152,12 @@ int
 pool_new(const struct pool_conf *conf, struct pool **out, struct err *err)
 {
 	struct pool *pool = mem_alloc(sizeof(*pool));
-	pthread_condattr_t attr;
 
 	pool->conf = *conf;
 	pool->threads = mem_array(conf->threads, sizeof(*pool->threads));
 	pool->next_tick_ms = clock_mono_ms();
 	require(pthread_mutex_init(&pool->lock, NULL) == 0);
-	require(pthread_condattr_init(&attr) == 0);
-	require(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-	require(pthread_cond_init(&pool->work, &attr) == 0);
-	pthread_condattr_destroy(&attr);
+	clock_cond_init(&pool->work);
 	for (size_t i = 0; i < conf->threads; i++)
 		if (pool_start(pool, &pool->threads[i], err) != 0) {
 			pool_free(pool);
