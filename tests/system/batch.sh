@@ -64,9 +64,10 @@ assert [r[1] for r in rows[1:]] == names
 assert [int(r[0]) for r in rows[1:]] == list(range(1, len(names) + 1))
 bad = [r for r in rows[1:] if r[2] == 'refused']
 assert len(bad) == 1 and bad[0][1] == 'bad, "one".csr' and 'csr: ' in bad[0][5], bad
-again = [r for r in rows[1:] if r[1] == 'again.csr'][0]
-assert again[2] == 'already'
-assert again[3] == [r for r in rows[1:] if r[1] == 'folder/m000021.csr'][0][3]
+# Both are under way at once: which of the two is the one that issues is nobody's promise.
+twice = [r for r in rows[1:] if r[1] in ('folder/m000021.csr', 'again.csr')]
+assert sorted(r[2] for r in twice) == ['already', 'issued'], twice
+assert twice[0][3] == twice[1][3], twice
 END
 pass
 demo_chain || fail "no CA certificates"
