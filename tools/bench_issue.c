@@ -22,6 +22,7 @@
 #include "smki/eckey.h"
 #include "smki/file.h"
 #include "smki/mem.h"
+#include "smki/thread.h"
 
 #define BENCH_REQUESTS_MAX 100000
 #define BENCH_RUNS_MAX 100
@@ -73,6 +74,7 @@ bound_thread(void *arg)
 	struct bench_worker *w = arg;
 	struct buf sig = { 0 };
 
+	thread_batch(); /* as the service's own */
 	for (long i = w->first; i < w->bench->requests && !w->failed; i += w->step)
 		w->failed = bound_one(w->bench, &w->bench->meters[i], &sig, &w->err) != 0;
 	buf_free(&sig);

@@ -11,6 +11,7 @@
 #include "hsm_worker.h"
 #include "smki/clock.h"
 #include "smki/mem.h"
+#include "smki/thread.h"
 
 /* A second try at once lets a token that was only shaken go unnoticed. */
 #define HSM_WORKER_TRIES 2
@@ -307,6 +308,7 @@ hsm_worker_thread(void *arg)
 	struct hsm_worker *worker = arg;
 	struct hsm_pool *pool = worker->pool;
 
+	thread_batch();
 	pthread_mutex_lock(&pool->lock);
 	for (;;) {
 		struct hsm_work *work;

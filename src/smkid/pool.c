@@ -8,6 +8,7 @@
 #include "pool.h"
 #include "smki/clock.h"
 #include "smki/mem.h"
+#include "smki/thread.h"
 
 struct pool_thread {
 	struct pool *pool;
@@ -110,6 +111,7 @@ pool_main(void *arg)
 	bool tick, stop;
 	size_t n;
 
+	thread_batch();
 	for (;;) {
 		pthread_mutex_lock(&pool->lock);
 		pool_wait(pool);
