@@ -234,10 +234,7 @@ parts_row(struct parts *p, size_t i, const struct store_actor *actor, struct err
 	bool taken;
 	int64_t id;
 
-	if (store_savepoint(p->writer, err) != 0 ||
-	    store_cert_add(p->writer, actor, &p->pieces[i].cert, &id, &taken, err) != 0)
-		return -1;
-	return store_release(p->writer, err);
+	return store_cert_add(p->writer, actor, &p->pieces[i].cert, &id, &taken, err);
 }
 
 static int

@@ -1,7 +1,8 @@
 /*
  * The one thread that writes the database. Jobs of many requests share a transaction (group
- * commit), a SAVEPOINT each, so that one job's refusal undoes that job only. State changes go
- * ahead of everything else.
+ * commit); one job's refusal undoes that job only. State changes go ahead of everything else.
+ * Refusals are rare here, since requests are judged before they are queued: a group is done without
+ * savepoints at first, and again with one for each job when one of them is refused.
  */
 #ifndef SMKI_COMMITTER_H
 #define SMKI_COMMITTER_H
@@ -21,11 +22,12 @@ enum commit_lane {
 struct committer;
 
 /*
- * A job. apply() runs in the committer's thread inside its own savepoint and returns 0 or -1;
- * it may run a second time (after a transaction that could not start or was rolled back as a
- * whole by BUSY or a full disk), so it keeps no state of its own from a failed run. done() runs in the same
- * thread after COMMIT (err NULL) or with the reason why nothing was recorded; what apply wrote is
- * durable exactly when err is NULL. The job must live until done() is called, once.
+ * A job. apply() runs in the committer's thread and returns 0 or -1; what it wrote before -1 is
+ * undone. It may run again, also after a run that returned 0, when the transaction was rolled back
+ * as a whole (another job of its group was refused; BUSY; a full disk), so it keeps no state of its
+ * own from an earlier run. done() runs in the same thread after COMMIT (err NULL) or with the reason
+ * why nothing was recorded; what apply wrote is durable exactly when err is NULL. The job must live
+ * until done() is called, once.
  */
 struct commit_job {
 	enum commit_lane lane;

@@ -25,6 +25,10 @@
 #define COMMIT_FILL 32
 #define COMMIT_FILL_MS 8
 
+/* After a group in which a job was refused so many get a savepoint for each of their jobs: that
+ * costs a little, doing a group twice costs all of it. */
+#define COMMIT_APART_GROUPS 16
+
 /* Jobs in the order of their arrival. */
 struct commit_queue {
 	struct commit_job *first, *last;
@@ -46,12 +50,14 @@ struct committer {
 	bool dead; /* COMMIT failed; the thread touches no job any more */
 	bool lost; /* nothing of the newest group was recorded, for this reason */
 	struct err why;
+	unsigned apart; /* the thread's: groups to come whose jobs get savepoints */
 };
 
 /* What became of a group. */
 enum commit_fate {
 	COMMIT_DONE = 1, /* committed; each job has its own verdict */
 	COMMIT_BUSY,	 /* nothing happened, may be tried again */
+	COMMIT_REFUSED,	 /* nothing happened: a job without a savepoint was refused */
 	COMMIT_LOST,	 /* nothing happened, the same for all */
 	COMMIT_FATAL,	 /* nobody knows */
 };
@@ -98,15 +104,15 @@ committer_take(struct committer *c)
 }
 
 /*
- * One job in its savepoint, its own failure kept in it. -1 when the transaction itself is no
- * longer what the jobs before this one wrote into.
+ * One job, in its own savepoint when apart; its own failure is kept in it. -1 when the transaction
+ * is no longer what the jobs before this one wrote into.
  */
 static int
-committer_apply(struct committer *c, struct commit_job *job, struct err *err)
+committer_apply(struct committer *c, struct commit_job *job, bool apart, struct err *err)
 {
 	job->failed = 0;
 	job->err = (struct err){ .code = FAIL_INTERNAL };
-	if (store_savepoint(c->store, err) != 0)
+	if (apart && store_savepoint(c->store, err) != 0)
 		return -1;
 	if (job->apply(job, c->store, &job->err) != 0)
 		job->failed = 1;
@@ -114,25 +120,40 @@ committer_apply(struct committer *c, struct commit_job *job, struct err *err)
 	if (!store_in_transaction(c->store))
 		return err_set(err, FAIL_UNAVAILABLE, "database: transaction rolled back: %s",
 		    job->failed ? job->err.msg : "by a job that reported success");
-	if (job->failed)
-		return store_undo(c->store, err);
-	return store_release(c->store, err);
+	if (!apart)
+		return 0;
+	return job->failed ? store_undo(c->store, err) : store_release(c->store, err);
+}
+
+/* All jobs of a group. COMMIT_DONE: each is applied, or undone with its own reason. */
+static enum commit_fate
+committer_apply_all(
+    struct committer *c, const struct commit_queue *group, bool apart, struct err *err)
+{
+	for (struct commit_job *job = group->first; job != NULL; job = job->next) {
+		if (committer_apply(c, job, apart, err) != 0)
+			return COMMIT_LOST;
+		if (job->failed && !apart)
+			return COMMIT_REFUSED;
+	}
+	return COMMIT_DONE;
 }
 
 static enum commit_fate
-committer_try(struct committer *c, const struct commit_queue *group, struct err *err)
+committer_try(struct committer *c, const struct commit_queue *group, bool apart, struct err *err)
 {
+	enum commit_fate fate;
 	bool fatal = false;
 
 	fault_point("commit.begin");
 	if (store_begin(c->store, err) != 0)
 		return COMMIT_BUSY;
-	for (struct commit_job *job = group->first; job != NULL; job = job->next)
-		if (committer_apply(c, job, err) != 0) {
-			if (store_in_transaction(c->store))
-				store_rollback(c->store);
-			return COMMIT_LOST;
-		}
+	fate = committer_apply_all(c, group, apart, err);
+	if (fate != COMMIT_DONE) {
+		if (store_in_transaction(c->store))
+			store_rollback(c->store);
+		return fate;
+	}
 	fault_point("commit.applied");
 	/* Into a file that is no longer the home's nothing is recorded that anybody will find. */
 	if (store_is_moved(c->store)) {
@@ -167,8 +188,15 @@ committer_group(struct committer *c, const struct commit_queue *group)
 	enum commit_fate fate = COMMIT_BUSY;
 	struct err err = { 0 };
 
-	for (int i = 0; i < COMMIT_TRIES && fate == COMMIT_BUSY; i++)
-		fate = committer_try(c, group, &err);
+	for (int i = 0; i < COMMIT_TRIES && fate == COMMIT_BUSY; i++) {
+		fate = committer_try(c, group, c->apart > 0, &err);
+		if (fate == COMMIT_REFUSED) {
+			c->apart = COMMIT_APART_GROUPS + 1;
+			fate = committer_try(c, group, true, &err);
+		}
+	}
+	if (c->apart > 0)
+		c->apart--;
 	if (fate == COMMIT_FATAL) {
 		c->fatal(&err);
 		return -1;
