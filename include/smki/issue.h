@@ -4,7 +4,8 @@
  *  2 csr_check_pop           proof of possession
  *  3 profile_grant           each field by clause, an allow-list
  *  4 serial, tbs, signature, verification of the signature
- *  5 committer               identity rules again, rows and event, COMMIT
+ *  5 committer               identity rules again, by the database alone for a device's first
+ *                            certificate of a profile; rows and event, COMMIT
  *  6 the answer
  * No signed byte leaves before COMMIT. Steps 1-4 run in a worker thread, 5-6 in the committer's.
  *

@@ -33,6 +33,8 @@ struct issue_work {
 	struct buf key; /* of server_key; PKCS#8 */
 	int tries;
 	bool serial_taken;
+	bool clear;	 /* issue_verdict */
+	bool overtaken;	 /* a certificate of this key was there first */
 	time_t recorded; /* time of the newest event written, 0 = none */
 	struct issue_result result;
 	/* The set of keys in flight, under its lock. */
@@ -383,21 +385,35 @@ issue_fill(struct issue_work *work, int64_t id, int64_t replaces)
 	buf_add(&result->der, work->made.der.data, work->made.der.len);
 }
 
-/* Step 5, in the transaction: the rules again, then the rows. */
+/* The database refused what was clear when it was looked at. The rules have better words; when they
+ * have an answer instead, the request goes back to be given that. */
+static void
+issue_refused(struct issue_work *work, struct store *store, time_t now, struct err *err)
+{
+	struct issue_verdict verdict;
+	struct err why;
+
+	if (issue_judge(work, store, true, now, &verdict, &why) != 0)
+		*err = why;
+	else
+		work->overtaken = verdict.existing;
+}
+
+/* Step 5, in the transaction: the rules again unless all was clear, then the rows. */
 static int
 issue_apply(struct commit_job *job, struct store *store, struct err *err)
 {
 	struct issue_work *work = (struct issue_work *)job;
-	struct issue_verdict verdict;
+	struct issue_verdict verdict = { 0 };
 	struct store_actor actor;
 	struct store_new_cert row;
 	const struct issue_gate *gate = work->task->request.gate;
 	int64_t id;
 
-	work->serial_taken = false;
+	work->serial_taken = work->overtaken = false;
 	work->recorded = 0;
 	if (record_actor(store, work->task->request.uid, NULL, &actor, err) != 0 ||
-	    issue_judge(work, store, true, actor.now, &verdict, err) != 0)
+	    (!work->clear && issue_judge(work, store, true, actor.now, &verdict, err) != 0))
 		return -1;
 	/* Another process's or an earlier job's certificate of this key: that one is the answer;
 	 * the signature made here never leaves. */
@@ -418,8 +434,11 @@ issue_apply(struct commit_job *job, struct store *store, struct err *err)
 		.shard_uri = work->shard.uri[0] != '\0' ? work->shard.uri : NULL,
 	};
 	memcpy(row.key_hash, work->key_hash, SHA256_LEN);
-	if (store_cert_add(store, &actor, &row, &id, &work->serial_taken, err) != 0)
+	if (store_cert_add(store, &actor, &row, &id, &work->serial_taken, err) != 0) {
+		if (work->clear && !work->serial_taken)
+			issue_refused(work, store, actor.now, err);
 		return -1;
+	}
 	issue_fill(work, id, verdict.replaces);
 	if (gate != NULL &&
 	    gate->recorded(work->task, store, &actor, work->key_hash, &work->result, err) != 0)
@@ -436,7 +455,8 @@ issue_committed(struct commit_job *job, const struct err *err)
 	struct issue_work *work = (struct issue_work *)job;
 	struct issue *issue = work->issue;
 
-	if (err != NULL && work->serial_taken && work->tries < ISSUE_SERIAL_TRIES) {
+	if (err != NULL && (work->serial_taken || work->overtaken) &&
+	    work->tries < ISSUE_SERIAL_TRIES) {
 		issue->conf.requeue(work->task, issue->conf.requeue_ctx);
 		return;
 	}
@@ -477,6 +497,8 @@ issue_look(struct issue_work *work, struct store *reader, bool *existing, struct
 	    work, reader, false, timeguard_record(work->issue->conf.guard), &verdict, err);
 	if (r == 0) {
 		*existing = verdict.existing;
+		/* What a gate asks for is asked again in the transaction. */
+		work->clear = verdict.clear && work->task->request.gate == NULL;
 		r = verdict.existing
 			? issue_answer(work, reader, &verdict.cert, err)
 			: issue_shard(work->ca, work->profile, reader, &work->shard, err);

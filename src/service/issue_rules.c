@@ -16,6 +16,10 @@
 #define RULES_ROWS_FIRST 4
 #define RULES_ROWS_MAX 16384
 
+/* Requests of one device that may be on their way at once, each of another profile: so far from
+ * the number that a device may have, the number need not be counted again. */
+#define RULES_DEVICE_AT_ONCE 16
+
 struct rules_rows {
 	struct store_cert *row;
 	size_t n;
@@ -79,6 +83,19 @@ rules_chain(
 		ca = caset_by_id(ask->cas, ca->parent);
 	}
 	return err_set(err, FAIL_INTERNAL, "ca %s: no root above it", ask->ca->name);
+}
+
+/* How many CAs the chain has. */
+static size_t
+rules_depth(const struct issue_ask *ask)
+{
+	const struct ca *ca = ask->ca;
+	size_t depth = 1;
+
+	for (; !ca->root && depth < STORE_CAS_MAX; depth++)
+		if ((ca = caset_by_id(ask->cas, ca->parent)) == NULL)
+			return STORE_CAS_MAX;
+	return depth;
 }
 
 static int
@@ -230,6 +247,9 @@ rules_device(struct store *store, const struct issue_ask *ask, const struct stor
 		    row->not_after >= now && (other == NULL || row->id > other->id))
 			other = row;
 	}
+	verdict->clear = !ask->replace && mine == NULL && other == NULL &&
+			 (ask->per_device == 0 ||
+			     rows.n + RULES_DEVICE_AT_ONCE <= (size_t)ask->per_device);
 	if (other != NULL) {
 		serial_text(&other->serial, serial);
 		if (!ask->replace) {
@@ -265,6 +285,8 @@ issue_rules(struct store *store, const struct issue_ask *ask, time_t now, struct
 	if (!verdict.existing && ask->grant->holder.kind == HOLDER_DEVICE &&
 	    rules_device(store, ask, mine, now, &verdict, err) != 0)
 		goto out;
+	/* The database knows the CA and the one above it. */
+	verdict.clear = verdict.clear && rows.n == 0 && rules_depth(ask) <= 2;
 	*out = verdict;
 	r = 0;
 out:

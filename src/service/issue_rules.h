@@ -36,6 +36,10 @@ struct issue_verdict {
 	bool existing;		/* cert is the answer */
 	struct store_cert cert; /* when existing */
 	int64_t replaces;	/* else: what the new one follows, 0 = nothing */
+	/* Else: a device's first certificate of this profile, for a new key. As long as no other
+	 * request for this key is on its way, the database alone refuses all that these rules would
+	 * refuse later: they need not be asked again in the transaction. */
+	bool clear;
 };
 
 /*

@@ -82,7 +82,61 @@ test_rules_many(void)
 	rig_free(r);
 }
 
+/* What need not be asked again in the transaction: a new key for a device that has no certificate
+ * of this profile, and is far from all that it may have. */
+static void
+test_rules_clear(void)
+{
+	struct rig *r = rig_new();
+	struct store_new_cert row = rig_row(r, 1), other = rig_row(r, 2);
+	struct grant grant = { .use = row.use, .holder = row.holder };
+	struct issue_ask ask = { .cas = r->cas,
+		.ca = r->ca,
+		.profile = row.profile,
+		.grant = &grant,
+		.key_hash = row.key_hash };
+	struct issue_verdict verdict = { 0 };
+
+	grant.holder = (struct holder){ .kind = HOLDER_DEVICE, .name_len = EUI64_LEN };
+	grant.holder.name[0] = 7;
+	strcpy(grant.holder.hw_type, "1.2.3");
+	row.holder = other.holder = grant.holder;
+	RIG(issue_rules(r->reader, &ask, row.not_before, &verdict, &rig_err));
+	CHECK(verdict.clear);
+	ask.replace = true;
+	RIG(issue_rules(r->reader, &ask, row.not_before, &verdict, &rig_err));
+	CHECK(!verdict.clear);
+	ask.replace = false;
+	/* A few less than the limit may all be on their way. */
+	ask.per_device = 15;
+	RIG(issue_rules(r->reader, &ask, row.not_before, &verdict, &rig_err));
+	CHECK(!verdict.clear);
+	ask.per_device = 16;
+	RIG(issue_rules(r->reader, &ask, row.not_before, &verdict, &rig_err));
+	CHECK(verdict.clear);
+	/* A certificate of its own, but of another key and profile, of the register's number one. */
+	other.profile = "another";
+	rig_add(r, &other, 1);
+	RIG(issue_rules(r->reader, &ask, row.not_before, &verdict, &rig_err));
+	CHECK(!verdict.clear);
+	ask.per_device = 17;
+	RIG(issue_rules(r->reader, &ask, row.not_before, &verdict, &rig_err));
+	CHECK(verdict.clear);
+	/* The key is known. */
+	ask.key_hash = other.key_hash;
+	grant.use = other.use;
+	RIG(issue_rules(r->reader, &ask, row.not_before, &verdict, &rig_err));
+	CHECK(!verdict.existing && !verdict.clear);
+	/* Who is no device is no case of the database's rules. */
+	grant.holder.kind = HOLDER_ORGANISATION;
+	ask.key_hash = row.key_hash;
+	RIG(issue_rules(r->reader, &ask, row.not_before, &verdict, &rig_err));
+	CHECK(!verdict.clear);
+	rig_free(r);
+}
+
 static const struct test_case cases[] = {
+	{ "what is clear", test_rules_clear },
 	{ "a third of its life", test_rules_third },
 	{ "many certificates of one key", test_rules_many },
 };
