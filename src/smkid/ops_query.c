@@ -283,19 +283,32 @@ query_show_event(void *ctx, const struct store_event *event, struct err *err)
 }
 
 static int
-query_show_step(
-    struct stream *stream, struct store *reader, struct buf *msg, bool *last, struct err *err)
+query_show_one(struct query_show *q, struct store *reader, struct err *err)
 {
-	struct query_show *q = (struct query_show *)stream;
-
 	if (!q->looked && query_show_look(q, reader, err) != 0)
 		return -1;
 	q->looked = true;
 	q->found.n_events = 0;
 	buf_reset(&q->found.der);
 	if (store_cert_get(reader, q->id[q->next++], &q->found.cert, err) != 0 ||
-	    store_cert_der(reader, q->found.cert.id, &q->found.der, err) != 0 ||
-	    store_event_each(reader, q->found.cert.id, query_show_event, &q->found, err) != 0)
+	    store_cert_der(reader, q->found.cert.id, &q->found.der, err) != 0)
+		return -1;
+	return store_event_each(reader, q->found.cert.id, query_show_event, &q->found, err);
+}
+
+static int
+query_show_step(
+    struct stream *stream, struct store *reader, struct buf *msg, bool *last, struct err *err)
+{
+	struct query_show *q = (struct query_show *)stream;
+	int r;
+
+	/* One view: the state that is told is that of the events told with it. */
+	if (store_view_begin(reader, err) != 0)
+		return -1;
+	r = query_show_one(q, reader, err);
+	store_view_end(reader);
+	if (r != 0)
 		return -1;
 	admin_found_put(msg, &q->found);
 	*last = q->next == q->n;
