@@ -43,7 +43,7 @@ static const char *const part_names[PARTS] = {
 	[PART_READ] = "part: request read",
 	[PART_POP] = "part: request's signature verified",
 	[PART_GRANT] = "part: profile",
-	[PART_RULES] = "part: identity rules, twice",
+	[PART_RULES] = "part: identity rules",
 	[PART_BUILD] = "part: certificate built",
 	[PART_SIGN] = "part: signed by the token",
 	[PART_VERIFY] = "part: signature verified",
@@ -71,6 +71,7 @@ struct parts {
 	struct piece *pieces;
 	size_t n;
 	time_t now;
+	struct issue_stood stood;
 	int fds[2]; /* of the messages */
 	struct buf msg, reply;
 	double us[PARTS];
@@ -123,12 +124,18 @@ part_rules(struct parts *p, size_t i, struct err *err)
 		.grant = &piece->grant,
 		.key_hash = piece->key_hash,
 		.per_device = p->maker.home.certificates_per_device,
+		.stood = &p->stood,
 	};
 	struct issue_verdict verdict;
+	int r;
 
-	if (issue_rules(p->reader, &ask, p->now, &verdict, err) != 0)
+	if (store_view_begin(p->reader, err) != 0)
 		return -1;
-	return issue_rules(p->reader, &ask, p->now, &verdict, err);
+	r = issue_rules(p->reader, &ask, p->now, &verdict, err);
+	store_view_end(p->reader);
+	if (r == 0 && !verdict.clear)
+		return err_set(err, FAIL_INTERNAL, "bench: a meter that is new is not clear");
+	return r;
 }
 
 static int
