@@ -53,8 +53,8 @@ int committer_start(struct store *store, struct store *aside, void (*fatal)(cons
 void committer_stop(struct committer *committer);
 
 /*
- * A job is being made and will be put soon, or not: while some are, a group waits for them a few
- * milliseconds, so that more share a transaction. A job without company on its way is
+ * A job is being made and will be put soon, or not: while more are than wait, a group waits for them
+ * some milliseconds, so that more share a transaction. A job without company on its way is
  * committed at once. Each committer_expect() is followed by one committer_expected(), after the
  * put. Any thread.
  */

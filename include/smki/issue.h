@@ -90,6 +90,7 @@ struct issue_task {
 	    struct issue_task *task, const struct issue_result *result, const struct err *err);
 	void *arg;
 	struct issue_work *work; /* issue.c's */
+	bool expected;		 /* issue.c's: the committer counts it among those on their way */
 };
 struct issue_task *issue_task_new(void);
 void issue_task_free(struct issue_task *task);
@@ -109,6 +110,11 @@ struct issue_conf {
 /* Refused when a profile cannot be used with its CAs (key id form, URLs missing). */
 int issue_new(const struct issue_conf *conf, struct issue **out, struct err *err) MUST_USE;
 void issue_free(struct issue *issue);
+
+/* The task is going to be queued for a worker: the committer may wait for it. Without a call it does
+ * so from issue_begin on. issue_dismiss: it was not queued; done() is not called. */
+void issue_expect(struct issue *issue, struct issue_task *task);
+void issue_dismiss(struct issue *issue, struct issue_task *task);
 
 /* Steps 1-4 in the calling worker thread, with the worker's own read-only store; then hand over. */
 void issue_run(struct issue *issue, struct issue_task *task, struct store *reader);

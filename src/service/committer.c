@@ -20,10 +20,11 @@
  * if work never ends. */
 #define COMMIT_IDLE_MS 200
 
-/* While more jobs are being made, a group waits for this many of them, and this long at most: a
- * commit costs the same for one as for many. Changes of states wait for nobody. */
-#define COMMIT_FILL 32
-#define COMMIT_FILL_MS 8
+/* While more jobs are being made than wait already, a group waits for this many of them, and this
+ * long at most: a commit costs the same for one as for many. The other half is being made while
+ * this one is committed. Changes of states wait for nobody. */
+#define COMMIT_FILL 128
+#define COMMIT_FILL_MS 24
 
 /* After a group in which a job was refused so many get a savepoint for each of their jobs: that
  * costs a little, doing a group twice costs all of it. */
@@ -45,7 +46,7 @@ struct committer {
 	pthread_cond_t ran;  /* a committer_run() has its verdict, or there will be none */
 	struct commit_queue state, other;
 	size_t coming; /* jobs that are being made */
-	size_t wake;   /* the thread wants to hear of its work when this many wait */
+	bool filling;  /* the thread waits for more, and wants to hear when there is enough */
 	bool stopping;
 	bool dead; /* COMMIT failed; the thread touches no job any more */
 	bool lost; /* nothing of the newest group was recorded, for this reason */
@@ -230,11 +231,19 @@ committer_checkpoint(struct committer *c, bool *dirty)
 	return 0;
 }
 
-/* Is there company for a group that has this many at least? Lock held. */
+/* Is there anything to do? Lock held. */
 static bool
-committer_is_full(const struct committer *c, size_t want)
+committer_has_work(const struct committer *c)
 {
-	return c->state.n > 0 || c->other.n >= want || c->stopping;
+	return c->state.n > 0 || c->other.n > 0 || c->stopping;
+}
+
+/* Is a group of those that wait as large as it should be? Lock held. */
+static bool
+committer_is_full(const struct committer *c)
+{
+	return c->state.n > 0 || c->other.n >= COMMIT_FILL || c->other.n >= c->coming ||
+	       c->stopping;
 }
 
 /* Wait for a job until the store has been idle for long enough. Lock held; 0 = idle. */
@@ -244,11 +253,10 @@ committer_wait(struct committer *c, bool idle_ends)
 	struct timespec until = clock_mono_after(COMMIT_IDLE_MS);
 	int rc = 0;
 
-	c->wake = 1;
-	while (!committer_is_full(c, 1) && rc == 0)
+	while (!committer_has_work(c) && rc == 0)
 		rc = idle_ends ? pthread_cond_timedwait(&c->work, &c->lock, &until)
 			       : pthread_cond_wait(&c->work, &c->lock);
-	return committer_is_full(c, 1);
+	return committer_has_work(c);
 }
 
 /* Let the group fill as long as there is company on its way. Lock held. */
@@ -258,10 +266,10 @@ committer_fill(struct committer *c)
 	struct timespec until = clock_mono_after(COMMIT_FILL_MS);
 	int rc = 0;
 
-	c->wake = COMMIT_FILL;
-	while (c->coming > 0 && !committer_is_full(c, COMMIT_FILL) && rc == 0)
+	c->filling = true;
+	while (!committer_is_full(c) && rc == 0)
 		rc = pthread_cond_timedwait(&c->work, &c->lock, &until);
-	c->wake = 1;
+	c->filling = false;
 }
 
 /* A pass has ended. */
@@ -427,7 +435,7 @@ committer_queue(struct committer *c, struct commit_job *job, bool *wake, struct 
 		return err_set(
 		    err, FAIL_LIMIT, "database: %d changes are waiting already", COMMIT_QUEUE_MAX);
 	commit_queue_put(queue, job);
-	*wake = committer_is_full(c, c->wake);
+	*wake = !c->filling || committer_is_full(c);
 	return 0;
 }
 
@@ -445,7 +453,7 @@ committer_expected(struct committer *c)
 	pthread_mutex_lock(&c->lock);
 	require(c->coming > 0);
 	c->coming--;
-	if (c->coming == 0 && c->wake > 1)
+	if (c->filling && committer_is_full(c))
 		pthread_cond_signal(&c->work);
 	pthread_mutex_unlock(&c->lock);
 }

@@ -72,65 +72,6 @@ issue_task_free(struct issue_task *task)
 	free(task);
 }
 
-static int
-issue_kind_granted(enum profile_kind kind)
-{
-	switch (kind) {
-	case PROFILE_SERVER:
-	case PROFILE_ORGANISATION:
-	case PROFILE_DEVICE:
-		return 1;
-	case PROFILE_ROOT_CA:
-	case PROFILE_ISSUING_CA:
-	case PROFILE_OCSP:
-		return 0;
-	}
-	return 0;
-}
-
-/* Whether certificates of profile can come from ca: what cert_build_tbs would refuse each time. */
-static int
-issue_check_pair(const struct profile *profile, const struct ca *ca, struct err *err)
-{
-	const struct issuer *issuer = &ca->issuer;
-
-	if (profile->short_key_id &&
-	    (issuer->ski.len != KEY_ID_SHORT || issuer->ski.p[0] >> 4 != 0x4))
-		return err_set(err, FAIL_INVALID,
-		    "profile %s: RFC 5280 4.2.1.2: ca %s has no key identifier of 8 octets",
-		    profile->name, ca->name);
-	if ((profile->cdp && issuer->crl_uri[0] == '\0') ||
-	    (profile->aia_ocsp && issuer->ocsp_uri[0] == '\0') ||
-	    (profile->aia_ca && issuer->ca_uri[0] == '\0'))
-		return err_set(err, FAIL_INVALID,
-		    "profile %s: CRL or OCSP addresses are wanted, but smki.conf [smki] has no "
-		    "url (smki init --url)",
-		    profile->name);
-	return 0;
-}
-
-/* A profile that no issuing CA can serve is a mistake to be told at start. */
-static int
-issue_check_profile(const struct profile *profile, const struct caset *cas, struct err *err)
-{
-	struct err why;
-	size_t refused = 0;
-
-	if (!issue_kind_granted(profile->kind) && profile->kind != PROFILE_OCSP)
-		return 0;
-	for (size_t i = 0; i < cas->n; i++) {
-		if (cas->ca[i].root)
-			continue;
-		if (issue_check_pair(profile, &cas->ca[i], &why) == 0)
-			return 0;
-		refused++;
-	}
-	if (refused == 0)
-		return 0;
-	*err = why;
-	return -1;
-}
-
 int
 issue_new(const struct issue_conf *conf, struct issue **out, struct err *err)
 {
@@ -157,6 +98,24 @@ issue_free(struct issue *issue)
 	free(issue);
 }
 
+void
+issue_expect(struct issue *issue, struct issue_task *task)
+{
+	if (task->expected)
+		return;
+	task->expected = true;
+	committer_expect(issue->conf.committer);
+}
+
+void
+issue_dismiss(struct issue *issue, struct issue_task *task)
+{
+	if (!task->expected)
+		return;
+	task->expected = false;
+	committer_expected(issue->conf.committer);
+}
+
 /*
  * Put the key in flight for this request: 1. 0 = another request of the same key is on its way
  * and this one waits behind it; work is then no longer the caller's.
@@ -180,6 +139,8 @@ issue_enter(struct issue *issue, struct issue_work *work)
 		for (at = &first->waiting; *at != NULL; at = &(*at)->next)
 			;
 		*at = work;
+		/* Nobody waits for what itself waits for a commit. */
+		issue_dismiss(issue, work->task);
 	}
 	pthread_mutex_unlock(&issue->lock);
 	return first == NULL;
@@ -215,6 +176,7 @@ issue_end(struct issue_work *work, const struct err *err)
 	struct issue_task *task = work->task;
 
 	issue_leave(work->issue, work);
+	issue_dismiss(work->issue, task);
 	task->done(task, err == NULL ? &work->result : NULL, err);
 }
 
@@ -234,7 +196,7 @@ issue_choose(struct issue_work *work, struct err *err)
 	work->profile = profiles_get(conf->profiles, name);
 	if (work->profile == NULL)
 		return err_set(err, FAIL_NOT_FOUND, "profile %s: there is none of this name", name);
-	if (!issue_kind_granted(work->profile->kind))
+	if (!issue_check_kind(work->profile->kind))
 		return err_set(err, FAIL_DENIED, "profile %s: made by the ceremony verbs only",
 		    work->profile->name);
 	if (caset_pick(conf->cas, request->ca, &work->ca, err) != 0)
@@ -558,29 +520,28 @@ issue_prepare(struct issue *issue, struct issue_task *task, struct store *reader
 bool
 issue_begin(struct issue *issue, struct issue_task *task, struct store *reader)
 {
-	bool begun;
-
-	committer_expect(issue->conf.committer);
-	begun = issue_prepare(issue, task, reader);
-	if (!begun)
-		committer_expected(issue->conf.committer);
-	return begun;
+	issue_expect(issue, task);
+	return issue_prepare(issue, task, reader);
 }
 
 void
 issue_finish(struct issue *issue, struct issue_task *task)
 {
 	struct issue_work *work = task->work;
+	bool expected = task->expected;
 	struct err err;
 
 	if (issue_make_end(&work->making, &work->made, &err) != 0) {
 		issue_end(work, &err);
-	} else {
-		fault_point("issue.signed");
-		if (committer_put(issue->conf.committer, &work->job, &err) != 0)
-			issue_end(work, &err);
+		return;
 	}
-	committer_expected(issue->conf.committer);
+	fault_point("issue.signed");
+	/* Once it is put it may be gone, and is counted still. */
+	task->expected = false;
+	if (committer_put(issue->conf.committer, &work->job, &err) != 0)
+		issue_end(work, &err);
+	if (expected)
+		committer_expected(issue->conf.committer);
 }
 
 void

@@ -18,6 +18,12 @@ struct issue_stood {
 	atomic_llong after[STORE_CAS_MAX]; /* the event's number + 1, 0 = not seen yet */
 };
 
+/* Whether profiles of this kind are issued on request; the others are the ceremony verbs'. */
+int issue_check_kind(enum profile_kind kind);
+/* A profile that no issuing CA can serve is a mistake to be told at start: FAIL_INVALID. */
+int issue_check_profile(
+    const struct profile *profile, const struct caset *cas, struct err *err) MUST_USE;
+
 /* What is asked, as far as the rules go; all borrowed. */
 struct issue_ask {
 	const struct caset *cas;

@@ -80,6 +80,9 @@ op_issue(struct request *req, struct wire_in *in)
 	issuing->task = task;
 	task->done = issuing_end;
 	task->arg = issuing;
-	if (pool_put(req->smkid->workers, &issuing->item, &err) != 0)
+	issue_expect(req->smkid->issue, task);
+	if (pool_put(req->smkid->workers, &issuing->item, &err) != 0) {
+		issue_dismiss(req->smkid->issue, task);
 		issuing_end(task, NULL, &err);
+	}
 }
