@@ -194,14 +194,14 @@ struct store_new_cert {
 };
 
 /*
- * Record an issued certificate inside a transaction: the holder's row when it is new (a
- * "holder" event), the "issue" event, the certificate, its bytes. A device that the register does
- * not know is added to it first (a "device" event), to enrol through operators only; but one that
- * came over the front (ACTOR_FRONT) is FAIL_DENIED. FAIL_CONFLICT with the rule's words when a
- * rule of the schema refuses it (also: on hold in the register, retired, not approved), and when a
- * device is registered with another hwType. A serial already taken is FAIL_CONFLICT with
- * *serial_taken true (draw another). A shard's URI is kept at its first use; with another one than
- * that: FAIL_CONFLICT.
+ * Record an issued certificate inside a transaction: the holder's row when it is new (and no
+ * device: a "holder" event), the "issue" event, the certificate, its bytes. A device that the
+ * register does not know is added to it first (a "device" event), to enrol through operators only;
+ * but one that came over the front (ACTOR_FRONT) is FAIL_DENIED. FAIL_CONFLICT with the rule's
+ * words when a rule of the schema refuses it (also: on hold in the register, retired, not
+ * approved), and when a device is registered with another hwType. A serial already taken is
+ * FAIL_CONFLICT with *serial_taken true (draw another). A shard's URI is kept at its first use;
+ * with another one than that: FAIL_CONFLICT.
  */
 int store_cert_add(struct store *store, const struct store_actor *actor,
     const struct store_new_cert *cert, int64_t *id, bool *serial_taken, struct err *err) MUST_USE;

@@ -31,11 +31,6 @@
  * (db_wal_watch). A longer file is cut back when it is begun anew. */
 #define DB_WAL_BOUND "PRAGMA wal_autocheckpoint=16384; PRAGMA journal_size_limit=67108864"
 
-/* Each firing of a trigger takes a frame of registers and its cursors, the largest of some KiB:
- * from slots of the handle's own, instead of the heap. */
-#define DB_WRITE_SLOT 8192
-#define DB_WRITE_SLOTS 64
-
 struct db_stmt {
 	struct db *db;
 	sqlite3_stmt *vm;
@@ -123,9 +118,6 @@ db_config(struct db *db, enum db_mode mode, struct err *err)
 	};
 	int rc;
 
-	if (mode == DB_WRITE && (rc = sqlite3_db_config(db->conn, SQLITE_DBCONFIG_LOOKASIDE, NULL,
-				     DB_WRITE_SLOT, DB_WRITE_SLOTS)) != SQLITE_OK)
-		return db_fail(db, rc, err);
 	for (size_t i = 0; i < ARRAY_LEN(config); i++)
 		if ((rc = sqlite3_db_config(db->conn, config[i].op, config[i].on, NULL)) !=
 		    SQLITE_OK)

@@ -237,6 +237,14 @@ store_run(struct store *store, const char *sql, struct err *err)
 	return db_run(stmt, err);
 }
 
+/* What holds only as long as nothing is undone and nobody else writes. */
+static void
+store_forget(struct store *store)
+{
+	store->n_profiles = 0;
+	store->event = 0;
+}
+
 int
 store_begin(struct store *store, struct err *err)
 {
@@ -245,7 +253,7 @@ store_begin(struct store *store, struct err *err)
 	/* SQLite would begin a transaction for reading instead. */
 	if (store->reader)
 		return err_set(err, FAIL_INTERNAL, "database: is open for reading only");
-	store->n_profiles = 0;
+	store_forget(store);
 	return store_run(store, sql, err);
 }
 
@@ -268,7 +276,7 @@ store_commit(struct store *store, bool *fatal, struct err *err)
 void
 store_rollback(struct store *store)
 {
-	store->n_profiles = 0;
+	store_forget(store);
 	store->view = false;
 	db_rollback(store->db);
 }
@@ -304,7 +312,7 @@ store_undo(struct store *store, struct err *err)
 {
 	static const char sql[] = "ROLLBACK TO one";
 
-	store->n_profiles = 0;
+	store_forget(store);
 	if (store_need_transaction(store, err) != 0 || store_run(store, sql, err) != 0)
 		return -1;
 	return store_release(store, err);
@@ -381,18 +389,32 @@ store_detail(const char *detail, char out[DETAIL_LEN])
 	out[len] = '\0';
 }
 
+/* Number of the next event: the schema wants it given. */
+static int
+store_event_next(struct store *store, int64_t *id, struct err *err)
+{
+	time_t time;
+
+	if (store->event == 0 && store_event_newest(store, &store->event, &time, err) != 0)
+		return -1;
+	*id = store->event + 1;
+	return 0;
+}
+
 int
 store_event_put(struct store *store, const struct store_actor *actor,
     const struct store_event_new *event, int64_t *id, struct err *err)
 {
 	static const char sql[] =
 	    "INSERT INTO event (time, actor, action, ca, certificate, holder, from_state, "
-	    "to_state, reason, invalid_since, detail, device) "
-	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+	    "to_state, reason, invalid_since, detail, device, id) "
+	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 	struct db_stmt *stmt = NULL;
 	char detail[DETAIL_LEN];
+	int64_t next;
 
-	if (store_need_transaction(store, err) != 0 || db_stmt(store->db, sql, &stmt, err) != 0)
+	if (store_need_transaction(store, err) != 0 || store_event_next(store, &next, err) != 0 ||
+	    db_stmt(store->db, sql, &stmt, err) != 0)
 		return -1;
 	store_detail(event->detail != NULL ? event->detail : actor->detail, detail);
 	db_bind_int(stmt, 1, actor->now);
@@ -407,9 +429,10 @@ store_event_put(struct store *store, const struct store_actor *actor,
 	db_bind_int_or_null(stmt, 10, event->invalid_since, event->invalid_since == 0);
 	db_bind_text(stmt, 11, detail);
 	db_bind_int_or_null(stmt, 12, event->device, event->device == 0);
+	db_bind_int(stmt, 13, next);
 	if (db_run(stmt, err) != 0)
 		return -1;
-	*id = db_last_id(store->db);
+	*id = store->event = next;
 	return 0;
 }
 

@@ -68,10 +68,13 @@ store_holder_add(struct store *store, const struct store_actor *actor, const str
 	if (db_run(stmt, err) != 0)
 		return -1;
 	*id = event.holder = db_last_id(store->db);
+	/* A device's place in the register has an event, and each certificate's names the holder. */
+	if (holder->kind == HOLDER_DEVICE)
+		return 0;
 	return store_event_put(store, actor, &event, &event_id, err);
 }
 
-/* The holder's number; a new one gets a row and an event, and a device its place in the register.
+/* The holder's number; a new one gets a row, and an event or, a device, its place in the register.
  * Who has certificates stands there already: no rule would have let them in. */
 static int
 store_holder_id(struct store *store, const struct store_actor *actor, const struct holder *holder,

@@ -22,6 +22,8 @@ struct store {
 		char name[NAME_LEN];
 		int64_t id;
 	} profile[STORE_PROFILES_KEPT];
+	/* The newest event, remembered as long as these; 0 = not read yet. */
+	int64_t event;
 };
 
 /* 0 inside a write transaction, else FAIL_UNAVAILABLE: SQLite may have rolled it back by itself,

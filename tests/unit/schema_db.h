@@ -21,17 +21,21 @@
 #define KEY(two) "X'" two Z30 "00'"
 #define KEY_TAIL(two) "X'" Z30 "00" two "'"
 #define DER(id) "INSERT INTO certificate_der VALUES (" id ", X'3000');"
+#define NEWEST "(SELECT max(id) FROM event)"
+/* The number that an event is given when it is written. */
+#define NEXT "(SELECT 1 + coalesce(max(id), 0) FROM event)"
 #define ISSUED(id, ca, holder, to, reason, time)                                                   \
-	"INSERT INTO event (time, actor, action, ca, certificate, holder, to_state, reason) "      \
-	"VALUES (" time ", -1, 'issue', " ca ", " id ", " holder ", " to ", " reason ");"
+	"INSERT INTO event (id, time, actor, action, ca, certificate, holder, to_state, reason) "  \
+	"VALUES (" NEXT ", " time ", -1, 'issue', " ca ", " id ", " holder ", " to ", " reason     \
+	");"
 #define CERT(verb, id, ca, serial, profile, holder, use, key, replaces, state, reason, event)      \
 	verb " INTO certificate (id, ca, serial, profile, holder, use, key_hash, not_before, "     \
 	     "not_after, replaces, state, reason, changed, event) VALUES (" id ", " ca             \
 	     ", X'" serial "', " profile ", " holder ", " use ", " key ", 100, 1000, " replaces    \
 	     ", " state ", " reason ", 100, " event ");"
-#define NEWEST "(SELECT max(id) FROM event)"
 #define DEVICE_EVENT(action, id)                                                                   \
-	"INSERT INTO event (time, actor, action, device) VALUES (100, -1, '" action "', " id ");"
+	"INSERT INTO event (id, time, actor, action, device) VALUES (" NEXT ", 100, -1, '" action  \
+	"', " id ");"
 #define DEVICE(id, eui)                                                                            \
 	DEVICE_EVENT("device", id)                                                                 \
 	"INSERT INTO device (id, eui, hw_type, proofs, end_to_end, approved, registered, event) "  \
@@ -40,10 +44,12 @@
 	DER(id)                                                                                    \
 	ISSUED(id, ca, holder, "0", "NULL", "100")                                                 \
 	CERT("INSERT", id, ca, serial, profile, holder, use, key, replaces, "0", "NULL", NEWEST)
-#define EVENT(action) "INSERT INTO event (time, actor, action) VALUES (100, -1, '" action "');"
+#define EVENT(action)                                                                              \
+	"INSERT INTO event (id, time, actor, action) VALUES (" NEXT ", 100, -1, '" action "');"
 #define CHANGED(action, id, from, to, reason)                                                      \
-	"INSERT INTO event (time, actor, action, ca, certificate, from_state, to_state, reason) "  \
-	"VALUES (100, -1, '" action "', 2, " id ", " from ", " to ", " reason ");"
+	"INSERT INTO event (id, time, actor, action, ca, certificate, from_state, to_state, "      \
+	"reason) "                                                                                 \
+	"VALUES (" NEXT ", 100, -1, '" action "', 2, " id ", " from ", " to ", " reason ");"
 #define CHANGE(id, to, reason)                                                                     \
 	"UPDATE certificate SET state = " to ", reason = " reason                                  \
 	", changed = 100, event = " NEWEST " WHERE id = " id ";"
@@ -75,7 +81,7 @@ static const char *const base[] = {
 	ISSUE("6", "2", "06", "5", "6", "4", KEY("06"), "NULL"),
 	"INSERT INTO responder VALUES (2, 6)",
 	"INSERT INTO crl (ca, number, taken) VALUES (2, 1, 100), (2, 2, 100)",
-	"INSERT INTO event (time, actor, action, ca) VALUES (100, -1, 'crl', 2)",
+	"INSERT INTO event (id, time, actor, action, ca) VALUES (" NEXT ", 100, -1, 'crl', 2)",
 	"UPDATE crl SET event = " NEWEST " - 1, this_update = 100, next_update = 200, entries = 2, "
 	"size = 300, sha256 = zeroblob(32) WHERE ca = 2 AND number = 2",
 };

@@ -44,9 +44,10 @@ matrix_event_put(sqlite3 *db, int from, int to, enum matrix_event kind)
 		return SQLITE_OK;
 	if (kind == EVENT_OTHER_REASON)
 		reason = "0";
-	sql = sqlite3_mprintf("INSERT INTO event (time, actor, action, ca, certificate, "
+	sql = sqlite3_mprintf("INSERT INTO event (id, time, actor, action, ca, certificate, "
 			      "from_state, to_state, reason, "
-			      "invalid_since) VALUES (%d, -1, '%s', %d, %d, %d, %d, %s, %s)",
+			      "invalid_since) VALUES (" NEXT
+			      ", %d, -1, '%s', %d, %d, %d, %d, %s, %s)",
 	    kind == EVENT_OTHER_TIME ? 101 : 100,
 	    matrix_action(kind == EVENT_OTHER_ACTION ? (to + 1) % 3 : to),
 	    kind == EVENT_OTHER_CA ? 1 : 2, kind == EVENT_OTHER_CERT ? 6 : 3 + from,
@@ -104,7 +105,7 @@ test_matrix(void)
 					for (int kind = 0; kind < EVENT_KINDS; kind++)
 						matrix_try(db, from, to, (enum matrix_event)kind);
 			/* The certificate's own trigger refuses the same without the event's. */
-			CHECK(sqlite3_exec(db, "DROP TRIGGER event_state", NULL, NULL, NULL) ==
+			CHECK(sqlite3_exec(db, "DROP TRIGGER event_order", NULL, NULL, NULL) ==
 				  SQLITE_OK ||
 			      pass == 1);
 		}
@@ -124,30 +125,31 @@ static const struct schema_case transition_table_cases[] = {
 	/* The certificate's own CHECK stands behind the event's trigger. */
 	{ "state 3", CHANGED("revoke", "3", "0", "2", "4"), CHANGE("3", "3", "4"),
 	    "not in the transition table" },
-	{ "hold needs reason 6", "DROP TRIGGER event_state;" CHANGED("hold", "3", "0", "1", "4"),
+	{ "hold needs reason 6", "DROP TRIGGER event_order;" CHANGED("hold", "3", "0", "1", "4"),
 	    CHANGE("3", "1", "4"), "CHECK" },
-	{ "revoke with reason 6", "DROP TRIGGER event_state;" CHANGED("revoke", "3", "0", "2", "6"),
+	{ "revoke with reason 6", "DROP TRIGGER event_order;" CHANGED("revoke", "3", "0", "2", "6"),
 	    CHANGE("3", "2", "6"), "CHECK" },
-	{ "revoke with reason 7", "DROP TRIGGER event_state;" CHANGED("revoke", "3", "0", "2", "7"),
+	{ "revoke with reason 7", "DROP TRIGGER event_order;" CHANGED("revoke", "3", "0", "2", "7"),
 	    CHANGE("3", "2", "7"), "CHECK" },
-	{ "revoke with reason 8", "DROP TRIGGER event_state;" CHANGED("revoke", "3", "0", "2", "8"),
+	{ "revoke with reason 8", "DROP TRIGGER event_order;" CHANGED("revoke", "3", "0", "2", "8"),
 	    CHANGE("3", "2", "8"), "CHECK" },
 	{ "revoke without reason",
-	    "DROP TRIGGER event_state;" CHANGED("revoke", "3", "0", "2", "NULL"),
+	    "DROP TRIGGER event_order;" CHANGED("revoke", "3", "0", "2", "NULL"),
 	    CHANGE("3", "2", "NULL"), "CHECK" },
 	{ "invalid since after the change",
-	    "DROP TRIGGER event_state; INSERT INTO event (time, actor, action, ca, certificate, "
+	    "DROP TRIGGER event_order; INSERT INTO event (id, time, actor, action, ca, "
+	    "certificate, "
 	    "from_state, "
 	    "to_state, "
-	    "reason, invalid_since) VALUES (100, -1, 'revoke', 2, 3, 0, 2, 1, 101);",
+	    "reason, invalid_since) VALUES (" NEXT ", 100, -1, 'revoke', 2, 3, 0, 2, 1, 101);",
 	    "UPDATE certificate SET state = 2, reason = 1, changed = 100, invalid_since = "
 	    "101, "
 	    "event = " NEWEST " WHERE id = 3",
 	    "CHECK" },
 	{ "invalid since at the change",
-	    "INSERT INTO event (time, actor, action, ca, certificate, from_state, "
+	    "INSERT INTO event (id, time, actor, action, ca, certificate, from_state, "
 	    "to_state, "
-	    "reason, invalid_since) VALUES (100, -1, 'revoke', 2, 3, 0, 2, 1, 100);",
+	    "reason, invalid_since) VALUES (" NEXT ", 100, -1, 'revoke', 2, 3, 0, 2, 1, 100);",
 	    "UPDATE certificate SET state = 2, reason = 1, changed = 100, invalid_since = "
 	    "100, "
 	    "event = " NEWEST " WHERE id = 3",

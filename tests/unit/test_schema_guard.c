@@ -21,13 +21,15 @@ static const struct schema_case ghost_cases[] = {
 	    "crl: its CA is not recorded" },
 	{ "CRL of no event",
 	    "INSERT INTO crl (ca, number, taken) VALUES (1, 1, 100);"
-	    "INSERT INTO event (time, actor, action, ca) VALUES (100, -1, 'crl', 1);",
+	    "INSERT INTO event (id, time, actor, action, ca) VALUES (" NEXT ", 100, -1, 'crl', 1);",
 	    "UPDATE crl SET event = -7, this_update = 100, next_update = 200, entries = 0, "
 	    "size = 9, sha256 = zeroblob(32) WHERE ca = 1",
 	    "crl: has no event of its own" },
 	{ "bytes of a later certificate", NULL, "INSERT INTO certificate_der VALUES (8, X'3000')",
 	    "bytes are not those of the next one" },
 	{ "tally row again", NULL, "INSERT OR REPLACE INTO tally VALUES (2, 0, 0)",
+	    "tally: its rows come with the CA" },
+	{ "tally row of another state", NULL, "UPDATE tally SET state = 7 WHERE ca = 2",
 	    "tally: its rows come with the CA" },
 	{ "tally row moved", NULL, "UPDATE tally SET ca = 99 WHERE ca = 2",
 	    "tally: its rows come with the CA" },
@@ -68,8 +70,9 @@ test_twins(void)
 
 #define MISFIT "event: reason or date do not go with the state"
 #define REVOKED(since)                                                                             \
-	"INSERT INTO event (time, actor, action, ca, certificate, from_state, to_state, reason, "  \
-	"invalid_since) VALUES (100, -1, 'revoke', 2, 3, 0, 2, 1, " since ");"
+	"INSERT INTO event (id, time, actor, action, ca, certificate, from_state, to_state, "      \
+	"reason, "                                                                                 \
+	"invalid_since) VALUES (" NEXT ", 100, -1, 'revoke', 2, 3, 0, 2, 1, " since ");"
 
 static const struct schema_case event_cases[] = {
 	{ "hold with reason 4", NULL, CHANGED("hold", "3", "0", "1", "4"), MISFIT },
@@ -82,18 +85,33 @@ static const struct schema_case event_cases[] = {
 	{ "invalid since before 1970", NULL, REVOKED("-1"), MISFIT },
 	{ "invalid since later", NULL, REVOKED("101"), MISFIT },
 	{ "issue with a reason", NULL, ISSUED("7", "2", "7", "0", "1", "100"), MISFIT },
+	{ "issue with a date", NULL,
+	    "INSERT INTO event (id, time, actor, action, ca, certificate, holder, to_state, "
+	    "invalid_since) VALUES (" NEXT ", 100, -1, 'issue', 2, 7, 7, 0, 50)",
+	    MISFIT },
+	{ "hold with a date", NULL,
+	    "INSERT INTO event (id, time, actor, action, ca, certificate, from_state, to_state, "
+	    "reason, invalid_since) VALUES (" NEXT ", 100, -1, 'hold', 2, 3, 0, 1, 6, 50)",
+	    MISFIT },
+	{ "state of another CA's", NULL,
+	    "INSERT INTO event (id, time, actor, action, ca, certificate, from_state, to_state, "
+	    "reason) VALUES (" NEXT ", 100, -1, 'hold', 1, 3, 0, 1, 6)",
+	    "does not begin at the state its certificate has" },
 	{ "issue on hold without reason", NULL, ISSUED("7", "2", "7", "1", "NULL", "100"), MISFIT },
 	{ "state of another holder's", NULL,
-	    "INSERT INTO event (time, actor, action, ca, certificate, holder, from_state, "
-	    "to_state, reason) VALUES (100, -1, 'hold', 2, 3, 4, 0, 1, 6)",
+	    "INSERT INTO event (id, time, actor, action, ca, certificate, holder, from_state, "
+	    "to_state, reason) VALUES (" NEXT ", 100, -1, 'hold', 2, 3, 4, 0, 1, 6)",
 	    "does not begin at the state its certificate has" },
 	{ "last second of 9999", NULL,
-	    "INSERT INTO event (time, actor, action) VALUES (253402300799, -1, 'init')", NULL },
+	    "INSERT INTO event (id, time, actor, action) VALUES (" NEXT
+	    ", 253402300799, -1, 'init')",
+	    NULL },
 	{ "year 10000", NULL,
-	    "INSERT INTO event (time, actor, action) VALUES (253402300800, -1, 'init')",
+	    "INSERT INTO event (id, time, actor, action) VALUES (" NEXT
+	    ", 253402300800, -1, 'init')",
 	    "event: time is not one of the years 1970 to 9999" },
 	{ "year 1969", NULL,
-	    "INSERT INTO event (time, actor, action) VALUES (-1, 0, 'clock-accept')",
+	    "INSERT INTO event (id, time, actor, action) VALUES (" NEXT ", -1, 0, 'clock-accept')",
 	    "event: time is not one of the years 1970 to 9999" },
 	{ "clock accepted by the service", NULL, EVENT("clock-accept"),
 	    "event: the service does not accept its own clock" },
@@ -109,8 +127,8 @@ test_events(void)
 
 static const struct schema_case around_cases[] = {
 	{ "root revoked",
-	    "INSERT INTO event (time, actor, action, ca, certificate, from_state, to_state, "
-	    "reason) VALUES (100, -1, 'revoke', 1, 1, 0, 2, 2);" CHANGE("1", "2", "2"),
+	    "INSERT INTO event (id, time, actor, action, ca, certificate, from_state, to_state, "
+	    "reason) VALUES (" NEXT ", 100, -1, 'revoke', 1, 1, 0, 2, 2);" CHANGE("1", "2", "2"),
 	    ISSUE_AS("2", "3", "7"), "ca: is not valid, it issues nothing" },
 	{ "responder revoked", CHANGED("revoke", "6", "0", "2", "4") CHANGE("6", "2", "4"),
 	    "INSERT OR REPLACE INTO responder VALUES (2, 6)", "responder: is no OCSP certificate" },
@@ -135,6 +153,11 @@ test_settings(void)
 	static const char shadow[] = "CREATE TEMP TABLE transition (from_state, to_state, action);"
 				     "INSERT INTO temp.transition VALUES (2, 0, 'reactivate');";
 	static const char again[] = CHANGED("reactivate", "5", "2", "0", "NULL");
+	/* All that an issue event has, by another name. */
+	static const char other[] = DER(
+	    "7") "INSERT INTO event (id, time, actor, action, ca, certificate, holder, "
+		 "to_state) VALUES (" NEXT ", 100, -1, 'init', 2, 7, 7, 0);" CERT("INSERT", "7",
+		     "2", "07", "3", "7", "1", KEY("07"), "NULL", "0", "NULL", NEWEST);
 	sqlite3 *db = schema_open(false);
 	char *msg = NULL;
 
@@ -143,6 +166,10 @@ test_settings(void)
 	      SQLITE_OK);
 	CHECK(sqlite3_exec(db, revoke, NULL, NULL, &msg) == SQLITE_CONSTRAINT);
 	CHECK(msg != NULL && strstr(msg, MISFIT) != NULL);
+	sqlite3_free(msg);
+	msg = NULL;
+	CHECK(sqlite3_exec(db, other, NULL, NULL, &msg) == SQLITE_CONSTRAINT);
+	CHECK(msg != NULL && strstr(msg, "has no issue event of its own") != NULL);
 	sqlite3_free(msg);
 	msg = NULL;
 	CHECK(sqlite3_exec(db, shadow, NULL, NULL, NULL) == SQLITE_OK);

@@ -234,8 +234,7 @@ test_matrix(void)
 				for (size_t i = 0; i < 6; i++)
 					matrix_try(db, from, to, i);
 		/* The device's own trigger refuses the same without the event's. */
-		CHECK(sqlite3_exec(db, "DROP TRIGGER event_device_insert", NULL, NULL, NULL) ==
-			  SQLITE_OK ||
+		CHECK(sqlite3_exec(db, "DROP TRIGGER event_order", NULL, NULL, NULL) == SQLITE_OK ||
 		      pass == 1);
 	}
 	sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
@@ -273,8 +272,8 @@ test_table(void)
 /* ---- certificates ---- */
 
 #define BY(actor, id, holder)                                                                      \
-	"INSERT INTO event (time, actor, action, ca, certificate, holder, to_state) "              \
-	"VALUES (100, " actor ", 'issue', 2, " id ", " holder ", 0);"
+	"INSERT INTO event (id, time, actor, action, ca, certificate, holder, to_state) "          \
+	"VALUES (" NEXT ", 100, " actor ", 'issue', 2, " id ", " holder ", 0);"
 #define CERT7(holder, use)                                                                         \
 	CERT("INSERT", "7", "2", "07", "3", holder, use, KEY("07"), "NULL", "0", "NULL", NEWEST)
 #define OPERATOR(holder) DER("7") BY("1000", "7", holder) CERT7(holder, "1")
@@ -308,6 +307,7 @@ static const struct schema_case certificate_cases[] = {
 	{ "the service itself", NULL, ISSUE("7", "2", "07", "3", "7", "1", KEY("07"), "NULL"),
 	    NULL },
 	{ "front", PROOF4, FRONT("7"), NULL },
+	{ "front, for agreement", PROOF4, DER("7") BY("-2", "7", "7") CERT7("7", "2"), NULL },
 	{ "front, imported", HOLDER9 FILLED FINISH, FRONT("9"), NULL },
 	{ "front, no proof", NULL, FRONT("7"), "device: enrols only through operators" },
 	{ "front, not approved", SIX_WITH("1", "0"), FRONT("9"), "device: is not approved" },
@@ -331,32 +331,37 @@ test_certificate(void)
 	SCHEMA_CASES(certificate_cases);
 }
 
-#define FRONT_EVENT(action) "INSERT INTO event (time, actor, action) VALUES (100, -2, '" action "')"
+#define FRONT_EVENT(action)                                                                        \
+	"INSERT INTO event (id, time, actor, action) VALUES (" NEXT ", 100, -2, '" action "')"
 
 static const struct schema_case front_cases[] = {
 	{ "holder", NULL, FRONT_EVENT("holder"), NULL },
 	{ "rekey", NULL,
-	    "INSERT INTO event (time, actor, action, device) VALUES (100, -2, 'rekey', 1)", NULL },
+	    "INSERT INTO event (id, time, actor, action, device) VALUES (" NEXT
+	    ", 100, -2, 'rekey', 1)",
+	    NULL },
 	{ "hold", NULL,
-	    "INSERT INTO event (time, actor, action, ca, certificate, from_state, to_state, "
-	    "reason) VALUES (100, -2, 'hold', 2, 3, 0, 1, 6)",
+	    "INSERT INTO event (id, time, actor, action, ca, certificate, from_state, to_state, "
+	    "reason) VALUES (" NEXT ", 100, -2, 'hold', 2, 3, 0, 1, 6)",
 	    "event: the front only enrols" },
 	{ "revoke", NULL,
-	    "INSERT INTO event (time, actor, action, ca, certificate, from_state, to_state, "
-	    "reason) VALUES (100, -2, 'revoke', 2, 3, 0, 2, 4)",
+	    "INSERT INTO event (id, time, actor, action, ca, certificate, from_state, to_state, "
+	    "reason) VALUES (" NEXT ", 100, -2, 'revoke', 2, 3, 0, 2, 4)",
 	    "event: the front only enrols" },
 	{ "device", NULL,
-	    "INSERT INTO event (time, actor, action, device) VALUES (100, -2, 'device', 6)",
+	    "INSERT INTO event (id, time, actor, action, device) VALUES (" NEXT
+	    ", 100, -2, 'device', 6)",
 	    "event: the front only enrols" },
 	{ "approve", SIX,
-	    "INSERT INTO event (time, actor, action, device) "
-	    "VALUES (100, -2, 'device-approve', 6)",
+	    "INSERT INTO event (id, time, actor, action, device) "
+	    "VALUES (" NEXT ", 100, -2, 'device-approve', 6)",
 	    "event: the front only enrols" },
 	{ "import", NULL, FRONT_EVENT("import"), "event: the front only enrols" },
 	{ "ca", NULL, FRONT_EVENT("ca"), "event: the front only enrols" },
 	{ "access key", NULL, FRONT_EVENT("access-key"), "event: the front only enrols" },
 	{ "key blocked", NULL, FRONT_EVENT("key-blocked"), "event: the front only enrols" },
-	{ "nobody", NULL, "INSERT INTO event (time, actor, action) VALUES (100, -3, 'holder')",
+	{ "nobody", NULL,
+	    "INSERT INTO event (id, time, actor, action) VALUES (" NEXT ", 100, -3, 'holder')",
 	    "event: its actor is nobody" },
 };
 

@@ -27,6 +27,18 @@ static const struct schema_case issue_cases[] = {
 	    CERT("INSERT", "7", "2", "07", "3", "7", "1", KEY("07"), "NULL", "0", "NULL",
 		NEWEST " - 1"),
 	    "has no issue event of its own" },
+	{ "with an event before its own", ISSUE7,
+	    CERT("INSERT", "7", "2", "07", "3", "7", "1", KEY("07"), "NULL", "0", "NULL",
+		NEWEST " - 1"),
+	    "has no issue event of its own" },
+	{ "event of another certificate", DER("7") ISSUED("8", "2", "7", "0", "NULL", "100"),
+	    CERT7("07", "7", "1", KEY("07"), "NULL"), "has no issue event of its own" },
+	{ "event of another state, of its reason", DER("7") ISSUED("7", "2", "7", "1", "6", "100"),
+	    CERT("INSERT", "7", "2", "07", "3", "7", "1", KEY("07"), "NULL", "0", "6", NEWEST),
+	    "has no issue event of its own" },
+	{ "event of another reason", ISSUE7,
+	    CERT("INSERT", "7", "2", "07", "3", "7", "1", KEY("07"), "NULL", "0", "6", NEWEST),
+	    "has no issue event of its own" },
 	{ "event of another holder", DER("7") ISSUED("7", "2", "8", "0", "NULL", "100"),
 	    CERT7("07", "7", "1", KEY("07"), "NULL"), "has no issue event of its own" },
 	{ "event of another CA", DER("7") ISSUED("7", "1", "7", "0", "NULL", "100"),
@@ -73,6 +85,10 @@ static const struct schema_case issue_cases[] = {
 	    "key: is certified for another holder or usage" },
 	{ "key revoked as compromised", DER("7") ISSUED("7", "2", "5", "0", "NULL", "100"),
 	    CERT7("07", "5", "1", KEY("05"), "NULL"), "key: is blocked as compromised" },
+	{ "key revoked for another reason",
+	    CHANGED("revoke", "3", "0", "2", "4") CHANGE("3", "2", "4") DER("7")
+		ISSUED("7", "2", "3", "0", "NULL", "100"),
+	    CERT7("07", "3", "1", KEY("03"), "NULL"), NULL },
 	{ "key blocked",
 	    EVENT("key-blocked") "INSERT INTO blocked_key VALUES (" KEY("07") ", " NEWEST
 									      ");" ISSUE7,
@@ -100,6 +116,9 @@ static const struct schema_case issue_cases[] = {
 	{ "device, the former ends now", LIVES("7", "100", "150", "100"),
 	    LIVES("8", "150", "900", "150"),
 	    "device: has an unrevoked certificate of this profile" },
+	{ "device, the former ends as it begins", LIVES("7", "100", "150", "100"),
+	    LIVES("8", "150", "900", "151"),
+	    "device: has an unrevoked certificate of this profile" },
 	{ "device, the former will have ended", LIVES("7", "100", "150", "100"),
 	    LIVES("8", "151", "900", "100"),
 	    "device: has an unrevoked certificate of this profile" },
@@ -107,6 +126,30 @@ static const struct schema_case issue_cases[] = {
 	{ "CA, ended", NULL, LIVES("7", "1001", "1001", "1001"),
 	    "ca: is not valid, it issues nothing" },
 #undef LIVES
+/* CA 3 below the root, which ends at 1000; and a device's certificate of it */
+#define BELOW(after)                                                                               \
+	"INSERT INTO ca (id, name, parent) VALUES (3, 'x', 1);" DER("7") ISSUED("7", "1", "2",     \
+	    "0", "NULL", "100") "INSERT INTO certificate (id, ca, serial, "                        \
+				"profile, holder, use, key_hash, not_before, not_after, state, "   \
+				"changed, event) "                                                 \
+				"VALUES (7, 1, X'07', 2, 2, 3, " KEY(                              \
+				    "07") ", 100, " after ", 0, 100, " NEWEST ");"                 \
+					  "UPDATE ca SET certificate = 7 WHERE id = 3;"
+#define OF3(from)                                                                                  \
+	DER("8")                                                                                   \
+	ISSUED("8", "3", "7", "0", "NULL", "100")                                                  \
+	"INSERT INTO certificate (id, ca, "                                                        \
+	"serial, profile, holder, use, key_hash, "                                                 \
+	"not_before, not_after, state, changed, "                                                  \
+	"event) VALUES (8, 3, X'08', 3, 7, 1, " KEY("08") ", " from ", 9000, 0, 100, " NEWEST ");"
+	{ "CA of a short life, its last second", BELOW("500"), OF3("500"), NULL },
+	{ "CA of a short life, ended", BELOW("500"), OF3("501"),
+	    "ca: is not valid, it issues nothing" },
+	{ "CA of a long life, the root's last second", BELOW("2000"), OF3("1000"), NULL },
+	{ "CA of a long life, the root has ended", BELOW("2000"), OF3("1001"),
+	    "ca: is not valid, it issues nothing" },
+#undef BELOW
+#undef OF3
 	{ "device replaces", DER("7") ISSUED("7", "2", "3", "0", "NULL", "100"),
 	    CERT7("07", "3", "1", KEY("07"), "3"), NULL },
 	{ "replaces another device's", ISSUE7, CERT7("07", "7", "1", KEY("07"), "3"),
@@ -124,9 +167,10 @@ static const struct schema_case issue_cases[] = {
 	    ISSUE("8", "2", "08", "3", "5", "1", KEY("08"), "5"),
 	    "device: has an unrevoked certificate of this profile" },
 	{ "CA on hold",
-	    "INSERT INTO event (time, actor, action, ca, certificate, from_state, "
+	    "INSERT INTO event (id, time, actor, action, ca, certificate, from_state, "
 	    "to_state, "
-	    "reason) VALUES (100, -1, 'hold', 1, 2, 0, 1, 6);" CHANGE("2", "1", "6") ISSUE7,
+	    "reason) VALUES (" NEXT ", 100, -1, 'hold', 1, 2, 0, 1, 6);" CHANGE("2", "1", "6")
+		ISSUE7,
 	    CERT7("07", "7", "1", KEY("07"), "NULL"), "ca: is not valid, it issues nothing" },
 };
 
@@ -172,21 +216,32 @@ static const struct schema_case events_cases[] = {
 	{ "number skipped", NULL,
 	    "INSERT INTO event (id, time, actor, action) VALUES (" NEWEST " + 2, 100, -1, 'init')",
 	    "event: number is not the next one" },
+	{ "number left to SQLite", NULL,
+	    "INSERT INTO event (time, actor, action) VALUES (100, -1, 'init')",
+	    "event: number is not the next one" },
+	{ "number left to SQLite, or replace", NULL,
+	    "INSERT OR REPLACE INTO event (id, time, actor, action) "
+	    "VALUES (NULL, 100, -1, 'init')",
+	    "event: number is not the next one" },
+	{ "number -1", NULL,
+	    "INSERT INTO event (id, time, actor, action) VALUES (-1, 100, -1, 'init')",
+	    "event: number is not the next one" },
 	{ "number 0", NULL,
 	    "INSERT INTO event (id, time, actor, action) VALUES (0, 100, -1, 'init')",
 	    "event: number is not the next one" },
 	{ "number -5", NULL,
 	    "INSERT INTO event (id, time, actor, action) VALUES (-5, 100, -1, 'init')",
 	    "event: number is not the next one" },
-	{ "second before", NULL, "INSERT INTO event (time, actor, action) VALUES (99, -1, 'init')",
+	{ "second before", NULL,
+	    "INSERT INTO event (id, time, actor, action) VALUES (" NEXT ", 99, -1, 'init')",
 	    "event: time is before the event before it" },
 	{ "clock accepted", NULL,
-	    "INSERT INTO event (time, actor, action) VALUES (50, 0, 'clock-accept');"
-	    "INSERT INTO event (time, actor, action) VALUES (50, -1, 'init')",
+	    "INSERT INTO event (id, time, actor, action) VALUES (" NEXT ", 50, 0, 'clock-accept');"
+	    "INSERT INTO event (id, time, actor, action) VALUES (" NEXT ", 50, -1, 'init')",
 	    NULL },
 	{ "before the clock accepted",
-	    "INSERT INTO event (time, actor, action) VALUES (50, 0, 'clock-accept');",
-	    "INSERT INTO event (time, actor, action) VALUES (49, -1, 'init')",
+	    "INSERT INTO event (id, time, actor, action) VALUES (" NEXT ", 50, 0, 'clock-accept');",
+	    "INSERT INTO event (id, time, actor, action) VALUES (" NEXT ", 49, -1, 'init')",
 	    "event: time is before the event before it" },
 	{ "unknown action", NULL, EVENT("party"), "event: its action has no name here" },
 	{ "replace newest", NULL,
@@ -219,11 +274,11 @@ static const struct schema_case events_cases[] = {
 	    "not in the transition table" },
 	{ "hold without states", NULL, EVENT("hold"), "not in the transition table" },
 	{ "init with states", NULL,
-	    "INSERT INTO event (time, actor, action, ca, certificate, to_state) "
-	    "VALUES (100, -1, 'init', 2, 3, 0)",
+	    "INSERT INTO event (id, time, actor, action, ca, certificate, to_state) "
+	    "VALUES (" NEXT ", 100, -1, 'init', 2, 3, 0)",
 	    "CHECK" },
 	{ "issue without certificate", NULL,
-	    "INSERT INTO event (time, actor, action, ca, to_state) VALUES (100, -1, "
+	    "INSERT INTO event (id, time, actor, action, ca, to_state) VALUES (" NEXT ", 100, -1, "
 	    "'issue', 2, 0)",
 	    "CHECK" },
 	{ "word changed", NULL, "UPDATE event_action SET name = 'x' WHERE name = 'hold'",
@@ -242,7 +297,8 @@ test_events(void)
 #define FINISH(number, event, at)                                                                  \
 	"UPDATE crl SET event = " event ", this_update = " at ", next_update = 900, entries = 0, " \
 	"size = 9, sha256 = zeroblob(32) WHERE ca = 2 AND number = " number ";"
-#define CRL_EVENT "INSERT INTO event (time, actor, action, ca) VALUES (100, -1, 'crl', 2);"
+#define CRL_EVENT                                                                                  \
+	"INSERT INTO event (id, time, actor, action, ca) VALUES (" NEXT ", 100, -1, 'crl', 2);"
 
 static const struct schema_case crl_cases[] = {
 	{ "next", NULL, "INSERT INTO crl (ca, number, taken) VALUES (2, 3, 100)", NULL },
@@ -269,7 +325,7 @@ static const struct schema_case crl_cases[] = {
 	    FINISH("3", NEWEST " - 1", "99"), "crl: is older than a finished one" },
 	{ "older time, clock accepted",
 	    "INSERT INTO crl (ca, number, taken) VALUES (2, 3, 100);"
-	    "INSERT INTO event (time, actor, action) VALUES (50, 0, "
+	    "INSERT INTO event (id, time, actor, action) VALUES (" NEXT ", 50, 0, "
 	    "'clock-accept');" CRL_EVENT,
 	    FINISH("3", NEWEST " - 1", "50"), NULL },
 	{ "no event", "INSERT INTO crl (ca, number, taken) VALUES (2, 3, 100);" EVENT("init"),
@@ -370,15 +426,16 @@ static const struct schema_case checks_cases[] = {
 	{ "key hash of 31", ISSUE7, DEVICE7("1", "zeroblob(31)", "1000"), "CHECK" },
 #undef DEVICE7
 	{ "detail of 255", NULL,
-	    "INSERT INTO event (time, actor, action, detail) "
-	    "VALUES (100, -1, 'init', printf('%255d', 1))",
+	    "INSERT INTO event (id, time, actor, action, detail) "
+	    "VALUES (" NEXT ", 100, -1, 'init', printf('%255d', 1))",
 	    NULL },
 	{ "detail of 256", NULL,
-	    "INSERT INTO event (time, actor, action, detail) "
-	    "VALUES (100, -1, 'init', printf('%256d', 1))",
+	    "INSERT INTO event (id, time, actor, action, detail) "
+	    "VALUES (" NEXT ", 100, -1, 'init', printf('%256d', 1))",
 	    "CHECK" },
 	{ "event that begins at a state", NULL,
-	    "INSERT INTO event (time, actor, action, from_state) VALUES (100, -1, 'init', "
+	    "INSERT INTO event (id, time, actor, action, from_state) VALUES (" NEXT
+	    ", 100, -1, 'init', "
 	    "0)",
 	    "CHECK" },
 	{ "profile 0", NULL, "INSERT INTO profile VALUES (0, 'x')", "CHECK" },
@@ -441,6 +498,14 @@ test_derived(void)
 		  NULL, NULL, NULL) == SQLITE_OK);
 	CU_ASSERT_EQUAL(schema_int(db, "SELECT n FROM tally WHERE ca = 2 AND state = 0"), 2);
 	CU_ASSERT_EQUAL(schema_int(db, "SELECT n FROM tally WHERE ca = 2 AND state = 1"), 2);
+	CU_ASSERT_EQUAL(schema_int(db, "SELECT changed_event FROM ca WHERE id = 2"),
+	    schema_int(db, "SELECT " NEWEST));
+	/* what begins on hold is on the next list, too; what begins valid is not */
+	CHECK(sqlite3_exec(db,
+		  DER("8") ISSUED("8", "2", "8", "1", "6", "100") CERT(
+		      "INSERT", "8", "2", "08", "3", "8", "1", KEY("08"), "NULL", "1", "6", NEWEST),
+		  NULL, NULL, NULL) == SQLITE_OK);
+	CU_ASSERT_EQUAL(schema_int(db, "SELECT n FROM tally WHERE ca = 2 AND state = 1"), 3);
 	CU_ASSERT_EQUAL(schema_int(db, "SELECT changed_event FROM ca WHERE id = 2"),
 	    schema_int(db, "SELECT " NEWEST));
 	sqlite3_close(db);

@@ -4,7 +4,8 @@
  */
 #include "schema_db.h"
 
-#define CRL_EVENT "INSERT INTO event (time, actor, action, ca) VALUES (100, -1, 'crl', 2);"
+#define CRL_EVENT                                                                                  \
+	"INSERT INTO event (id, time, actor, action, ca) VALUES (" NEXT ", 100, -1, 'crl', 2);"
 #define TAKE "INSERT INTO crl (ca, number, taken) VALUES (2, 3, 100);"
 #define DELTA(base)                                                                                \
 	"UPDATE crl SET event = " NEWEST " - 1, this_update = 100, next_update = 200, "            \
@@ -40,6 +41,13 @@ static const struct schema_case delta_cases[] = {
 	"INSERT INTO certificate (id, ca, serial, profile, holder, use, key_hash, not_before, "    \
 	"not_after, state, reason, changed, event, shard) VALUES (7, 2, X'07', 3, 7, 1, " KEY(     \
 	    "07") ", 100, 1000, " state ", " reason ", 100, " NEWEST ", " shard ");"
+#define ISSUE8(state, reason)                                                                      \
+	DER("8")                                                                                   \
+	ISSUED("8", "2", "8", state, reason, "100")                                                \
+	"INSERT INTO certificate (id, ca, serial, profile, holder, use, key_hash, "                \
+	"not_before, "                                                                             \
+	"not_after, state, reason, changed, event, shard) VALUES (8, 2, X'08', 3, 8, "             \
+	"1, " KEY("08") ", 100, 1000, " state ", " reason ", 100, " NEWEST ", 0);"
 #define ISSUED7 ISSUE7 CERT7("0", "0", "NULL")
 
 static const struct schema_case shard_cases[] = {
@@ -95,6 +103,11 @@ static const struct schema_case shard_cases[] = {
 	{ "issued into none", ISSUE7, CERT7("NULL", "0", "NULL"), NULL },
 	{ "issued into one not there", ISSUE7, CERT7("1", "0", "NULL"),
 	    "its shard is not recorded" },
+	{ "issued into another CA's",
+	    DER("7") ISSUED(
+		"7", "2", "7", "0", "NULL", "100") "INSERT INTO crl_shard (ca, number, uri, "
+						   "changed_event) VALUES (1, 0, 'v', " NEWEST ");",
+	    CERT7("0", "0", "NULL"), "its shard is not recorded" },
 	{ "issued into one to come",
 	    ISSUE7
 	    "INSERT INTO crl_shard (ca, number, uri, changed_event) VALUES (2, 1, 'v', " NEWEST
@@ -161,6 +174,26 @@ test_list(void)
 	SCHEMA_CASES(list_cases);
 }
 
+/* Of a number so small that it is full. */
+static void
+test_behind(void)
+{
+	sqlite3 *db = schema_open(false);
+	char *msg = NULL;
+
+	CHECK(
+	    sqlite3_exec(db,
+		"PRAGMA ignore_check_constraints = ON;" DER("7") ISSUED("7", "2", "7", "0", "NULL",
+		    "100") "INSERT INTO crl_shard (ca, number, uri, changed_event) VALUES "
+			   "(2, -1, 'u', " NEWEST "), (2, -2, 'v', " NEWEST ");",
+		NULL, NULL, NULL) == SQLITE_OK);
+	CHECK(sqlite3_exec(db, CERT7("-2", "0", "NULL"), NULL, NULL, &msg) == SQLITE_CONSTRAINT);
+	CHECK(msg != NULL && strstr(msg, "its shard is not the one of its number") != NULL);
+	sqlite3_free(msg);
+	CHECK(sqlite3_exec(db, CERT7("-1", "0", "NULL"), NULL, NULL, NULL) == SQLITE_OK);
+	sqlite3_close(db);
+}
+
 /* A list clears the mark, a change of state sets it again. */
 static void
 test_mark(void)
@@ -178,6 +211,13 @@ test_mark(void)
 	CHECK(sqlite3_exec(db, CHANGED("hold", "7", "0", "1", "6") CHANGE("7", "1", "6"), NULL,
 		  NULL, NULL) == SQLITE_OK);
 	CHECK(schema_int(db, marked) == 1);
+	/* What is issued marks its shard when it begins on hold. */
+	CHECK(sqlite3_exec(db, "ROLLBACK; BEGIN;" FINISHED ISSUE8("0", "NULL"), NULL, NULL, NULL) ==
+	      SQLITE_OK);
+	CHECK(schema_int(db, marked) == 0);
+	CHECK(sqlite3_exec(db, "ROLLBACK; BEGIN;" FINISHED ISSUE8("1", "6"), NULL, NULL, NULL) ==
+	      SQLITE_OK);
+	CHECK(schema_int(db, marked) == 1);
 	/* A certificate of no shard marks none. */
 	CHECK(sqlite3_exec(db, "ROLLBACK; BEGIN;" FINISHED, NULL, NULL, NULL) == SQLITE_OK);
 	CHECK(sqlite3_exec(db, CHANGED("hold", "3", "0", "1", "6") CHANGE("3", "1", "6"), NULL,
@@ -189,6 +229,7 @@ test_mark(void)
 static const struct test_case cases[] = {
 	{ "deltas", test_delta },
 	{ "shards", test_shard },
+	{ "shards that are full", test_behind },
 	{ "their lists", test_list },
 	{ "marks", test_mark },
 };

@@ -459,8 +459,13 @@ test_certificates(void)
 	cert = cert_of(10, der5);
 	cert.holder.kind = HOLDER_ORGANISATION;
 	cert.holder.hw_type[0] = '\0';
+	CU_ASSERT_EQUAL(count("SELECT count(*) FROM event WHERE action = 'holder'"), 0);
 	issue(store, &cert, 2000);
 	CHECK(!device_is_seen(store, 10));
+	/* it is a holder with its event, as no device is */
+	CU_ASSERT_EQUAL(count("SELECT count(*) FROM event e JOIN holder h ON h.id = e.holder "
+			      "WHERE e.action = 'holder' AND h.kind = 2"),
+	    1);
 	store_close(store);
 	store_dir_end();
 }

@@ -40,10 +40,10 @@ test_issue(void)
 	CU_ASSERT_EQUAL(got.reason, REASON_UNSPECIFIED);
 	CU_ASSERT_EQUAL(got.changed, 2000);
 	CU_ASSERT_EQUAL(got.invalid_since, 0);
-	/* ca, device, holder, issue */
-	CU_ASSERT_EQUAL(got.event, 4);
+	/* ca, device, issue */
+	CU_ASSERT_EQUAL(got.event, 3);
 	MUST(store_event_newest(store, &event, &time, &err));
-	CU_ASSERT_EQUAL(event, 4);
+	CU_ASSERT_EQUAL(event, 3);
 	CU_ASSERT_EQUAL(time, 2000);
 
 	MUST(store_cert_der(store, id, &der, &err));
@@ -71,7 +71,7 @@ test_issue(void)
 	    store_holder_get(store, HOLDER_ORGANISATION, cert.holder.name, 8, &holder, &err) != 0 &&
 	    err.code == FAIL_NOT_FOUND);
 
-	/* on hold, and a holder known already: one event only */
+	/* on hold, and a device known already: one event only */
 	cert = cert_of(2, der5);
 	cert.on_hold = true;
 	memcpy(cert.holder.name, got.holder.name, 8);
@@ -81,7 +81,7 @@ test_issue(void)
 	MUST(store_status_get(store, 1, &cert.serial, &status, &err));
 	CU_ASSERT_EQUAL(status.state, CERT_HOLD);
 	CU_ASSERT_EQUAL(status.reason, REASON_CERTIFICATE_HOLD);
-	CU_ASSERT_EQUAL(newest_event(store), 5);
+	CU_ASSERT_EQUAL(newest_event(store), 4);
 	store_close(store);
 	store_dir_end();
 }
