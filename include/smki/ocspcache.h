@@ -3,7 +3,8 @@
  * is the one that the cache has followed (statuspage.h). Bounded memory; any thread.
  *
  * What makes it exact: a mark is taken from the page before the certificate's row is read, and a
- * response is stored only if its certificate was not changed between that mark and the cache's.
+ * response is stored only if its certificate was not changed between that mark and the cache's. An
+ * entry names who signed it, and is good only while that one signs for its CA.
  */
 #ifndef SMKI_OCSPCACHE_H
 #define SMKI_OCSPCACHE_H
@@ -19,6 +20,8 @@
 #define OCSPCACHE_RESPONSE_MAX 1536
 /* Octets that the ready form of one entry is taken to need. */
 #define OCSPCACHE_READY_OCTETS 1024
+/* Seconds until an entry that somebody was told to make anew, and did not, is tried again. */
+#define OCSPCACHE_RENEW_PAUSE 30
 
 struct ocspcache;
 
@@ -26,12 +29,20 @@ struct ocspcache;
 struct ocspcache *ocspcache_new(size_t octets);
 /* Nobody holds an entry any more. */
 void ocspcache_free(struct ocspcache *cache);
-/* Forget all: another database, another responder. */
+/* Forget all: another database. */
 void ocspcache_flush(struct ocspcache *cache);
+/*
+ * Who signs for a CA from now on: entries of that CA that name another signer are neither found nor
+ * stored. ca: its place, below STORE_CAS_MAX. signer: a number that stands for one responder
+ * certificate in use; 0 for all CAs at first. Waits for nobody.
+ */
+void ocspcache_signer(struct ocspcache *cache, unsigned ca, uint64_t signer);
 
 struct ocspcache_entry {
 	uint8_t sha256[SHA256_LEN]; /* of the response: its ETag */
 	time_t produced_at, next_update;
+	uint64_t signer; /* who signed it for the CA at place ca: ocspcache_signer */
+	unsigned ca;
 	enum ocsp_status status;
 	size_t len;
 	uint8_t response[OCSPCACHE_RESPONSE_MAX]; /* last: kept as far as it goes */
@@ -52,8 +63,8 @@ struct ocspcache_kept {
 /*
  * The entry of a CertID as received, when it may be sent at now under mark (what the page says at
  * this moment). It is the caller's to use until ocspcache_drop. *refresh: it is past half of its
- * life and nobody makes a new one yet; whoever is told so should. NULL: none, or the cache has not
- * followed to mark.
+ * life and nobody was told so within OCSPCACHE_RENEW_PAUSE; whoever is told should make a new one,
+ * and may still send this one when that fails. NULL: none, or the cache has not followed to mark.
  */
 struct ocspcache_kept *ocspcache_get(struct ocspcache *cache, const struct statusmark *mark,
     const struct ocsp_id *id, time_t now, bool *refresh);
@@ -84,7 +95,7 @@ bool ocspcache_claim(struct ocspcache *cache, const struct statusmark *mark,
     const struct ocsp_id *id, struct ocspcache_claim **claim);
 void ocspcache_release(struct ocspcache *cache, struct ocspcache_claim *claim);
 /* Store a response whose row was read after mark was taken; not stored when its certificate has
- * changed since, or that cannot be told. */
+ * changed since, or that cannot be told, or when another signs for its CA by now. */
 void ocspcache_put(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,
     const struct ocspcache_entry *entry);
 

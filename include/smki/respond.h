@@ -6,6 +6,7 @@
 #define SMKI_RESPOND_H
 
 #include "smki/caset.h"
+#include "smki/ocspcache.h"
 #include "smki/timeguard.h"
 
 struct responder; /* shared by all threads */
@@ -13,14 +14,16 @@ struct responder; /* shared by all threads */
 struct respond_conf {
 	const struct home *home;
 	struct timeguard *guard;
-	struct signer signer; /* the OCSP key */
+	struct signer signer;	 /* the OCSP key */
+	struct ocspcache *cache; /* lent; told who signs for each CA; NULL = none */
 };
 /* Loads CAs and responder certificates from store. A responder certificate whose key is not
  * signer's: FAIL_DENIED. */
 int responder_new(const struct respond_conf *conf, struct store *store, struct responder **out,
     struct err *err) MUST_USE;
 void responder_free(struct responder *responder);
-/* Take up renewed responder certificates and new CAs; keeps the old ones on failure. */
+/* Take up renewed responder certificates and new CAs; keeps the old ones on failure. The cache is
+ * told of each CA whose certificate is another one now, or was withdrawn or reinstated. */
 int responder_reload(struct responder *responder, struct store *store, struct err *err) MUST_USE;
 /* 0 when there is a responder certificate and every one may sign at now, else -1 naming one that
  * may not. */
@@ -30,6 +33,8 @@ struct respond_meta {
 	int ocsp_status; /* 0 = successful: signed */
 	bool cacheable;	 /* no nonce, nothing unknown or never issued: HTTP caches may keep it */
 	time_t produced_at, next_update;
+	unsigned ca; /* who signed, as an entry of the cache names it */
+	uint64_t signer;
 	unsigned good, revoked, unknown; /* single answers, for counting */
 };
 

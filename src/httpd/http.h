@@ -55,7 +55,7 @@ struct http_request {
 	bool too_large;	 /* the body was longer than its route takes and is not kept */
 	bool loopback;	 /* the peer is on this machine */
 	char address[HTTP_ADDRESS_LEN]; /* of the peer, numeric, without its port */
-	bool renew;			/* the cached answer is to be made anew by this request */
+	bool renew;			/* was told to make the cached answer anew */
 	bool last;			/* the connection ends with its answer */
 	bool alone;			/* who answers it may wait for another's answer */
 	bool tls;			/* came over the TLS listener */

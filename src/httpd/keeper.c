@@ -174,7 +174,9 @@ static int
 keeper_token_open(struct keeper *k, struct err *err)
 {
 	const struct home *home = &k->httpd->home;
-	struct respond_conf conf = { .home = home, .guard = k->httpd->guard };
+	struct respond_conf conf = {
+		.home = home, .guard = k->httpd->guard, .cache = k->httpd->cache
+	};
 	struct responder *responder = NULL;
 	struct hsm_key *key = NULL;
 

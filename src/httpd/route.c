@@ -155,3 +155,10 @@ route_find(const struct http_request *request, const char **rest, struct http_re
 	}
 	return NULL;
 }
+
+bool
+route_put_back(struct httpd *httpd, const struct route *route, struct http_request *request,
+    const char *rest, struct http_response *response)
+{
+	return request->renew && route->fast(httpd, request, rest, response);
+}

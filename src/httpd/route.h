@@ -71,6 +71,13 @@ struct route {
 const struct route *route_find(
     const struct http_request *request, const char **rest, struct http_response *response);
 
+/*
+ * Answer a request that no worker takes up, as its fast part does: when all that it was put off
+ * for is to renew a cached answer, that one is sent. False: there is none, nothing is in the answer.
+ */
+bool route_put_back(struct httpd *httpd, const struct route *route, struct http_request *request,
+    const char *rest, struct http_response *response);
+
 /* Whether a Content-Type is the one wanted: parameters and case do not matter (RFC 9110 8.3.1), and
  * an absent one (NULL) is passed. */
 bool route_media_ok(const char *type, const char *wanted);

@@ -142,16 +142,18 @@ route_ocsp_entry(struct httpd *httpd, const struct http_request *request,
 	}
 }
 
-/* An entry to answer with, or NULL: there is none, or with *renew it falls to this request to make it
- * anew. Only one is told so: whoever passed it over would leave the entry to its end. */
+/* An entry to answer with, or NULL: there is none, or *renew became true and it falls to this
+ * request to make it anew. Only one is told so at a time; told before, it sends what there is. */
 static struct ocspcache_kept *
 route_ocsp_look(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,
     time_t now, bool *renew)
 {
-	struct ocspcache_kept *kept = ocspcache_get(cache, mark, id, now, renew);
+	bool told;
+	struct ocspcache_kept *kept = ocspcache_get(cache, mark, id, now, &told);
 
-	if (kept == NULL || !*renew)
+	if (kept == NULL || !told || *renew)
 		return kept;
+	*renew = true;
 	ocspcache_drop(kept);
 	return NULL;
 }
@@ -243,6 +245,8 @@ route_ocsp_keep(struct httpd *httpd, const struct ocsp_id *id, const struct stat
 	require(EVP_Digest(body->data, body->len, entry.sha256, NULL, EVP_sha256(), NULL) == 1);
 	entry.produced_at = meta->produced_at;
 	entry.next_update = meta->next_update;
+	entry.signer = meta->signer;
+	entry.ca = meta->ca;
 	entry.status = meta->revoked > 0 ? OCSP_REVOKED : OCSP_GOOD;
 	entry.len = body->len;
 	memcpy(entry.response, body->data, body->len);
@@ -250,16 +254,43 @@ route_ocsp_keep(struct httpd *httpd, const struct ocsp_id *id, const struct stat
 }
 
 /*
+ * Where no answer can be made the one that is kept is sent until it ends: what was wanted was only
+ * a newer one. What a change made untrue is not found. False: there is none.
+ */
+static bool
+route_ocsp_still(struct route_ctx *ctx, const struct http_request *request,
+    const struct ocsp_id *id, struct http_response *response)
+{
+	struct httpd *httpd = ctx->httpd;
+	struct statuspage *page = atomic_load(&httpd->page);
+	struct ocspcache_kept *kept;
+	struct statusmark mark;
+	bool renew = true;
+	struct err err;
+
+	if (page == NULL)
+		return false;
+	mark = statuspage_get(page);
+	if (ctx->store != NULL && ocspcache_follow(httpd->cache, &mark, ctx->store, &err) != 0)
+		return false;
+	kept = route_ocsp_look(httpd->cache, &mark, id, clock_now(), &renew);
+	if (kept == NULL)
+		return false;
+	buf_reset(&response->body);
+	route_ocsp_entry(httpd, request, kept, clock_now(), response);
+	return true;
+}
+
+/*
  * Out of the cache after all, when another request signed for it meanwhile; else this one signs.
  * The mark is taken before the row is read, each time anew.
  */
 static void
-route_ocsp_shared(struct route_ctx *ctx, struct responder *responder,
+route_ocsp_shared(struct route_ctx *ctx, struct responder *responder, struct statuspage *page,
     const struct http_request *request, const struct buf *octets, const struct ocsp_id *id,
     struct http_response *response)
 {
 	struct httpd *httpd = ctx->httpd;
-	struct statuspage *page = atomic_load(&httpd->page);
 	struct ocspcache_claim *claim = NULL;
 	struct ocspcache_kept *kept;
 	struct respond_meta meta;
@@ -289,7 +320,8 @@ route_ocsp_shared(struct route_ctx *ctx, struct responder *responder,
 	if (followed)
 		route_ocsp_keep(httpd, id, &mark, &meta, &response->body);
 	ocspcache_release(httpd->cache, claim);
-	route_ocsp_done(httpd, request, &meta, response);
+	if (meta.ocsp_status == 0 || !route_ocsp_still(ctx, request, id, response))
+		route_ocsp_done(httpd, request, &meta, response);
 }
 
 /* What the cache has no part in is left to be signed; malformed: there is no request. */
@@ -299,16 +331,20 @@ route_ocsp_begin(struct route_ctx *ctx, const struct http_request *request,
 {
 	struct httpd *httpd = ctx->httpd;
 	struct responder *responder = atomic_load(&httpd->responder);
+	struct statuspage *page = atomic_load(&httpd->page);
 	struct respond_meta meta = { 0 };
 	struct ocsp_request asked;
+	bool single = !malformed && httpd->cache != NULL && page != NULL &&
+		      route_ocsp_single(octets, &asked);
 
 	if (malformed) {
 		route_ocsp_error(&meta, FAIL_INVALID, response);
 	} else if (responder == NULL || ctx->store == NULL) {
+		if (single && route_ocsp_still(ctx, request, &asked.id[0], response))
+			return NULL;
 		route_ocsp_error(&meta, FAIL_UNAVAILABLE, response);
-	} else if (httpd->cache != NULL && atomic_load(&httpd->page) != NULL &&
-		   route_ocsp_single(octets, &asked)) {
-		route_ocsp_shared(ctx, responder, request, octets, &asked.id[0], response);
+	} else if (single) {
+		route_ocsp_shared(ctx, responder, page, request, octets, &asked.id[0], response);
 		return NULL;
 	} else {
 		return respond_begin(responder, ctx->store, octets->data, octets->len);

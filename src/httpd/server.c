@@ -349,7 +349,9 @@ server_dispatch(struct exchange *e)
 	listener_ours(e->conn, now);
 	MHD_suspend_connection(e->mhd);
 	if (workers_put(server->workers[work->route->work], work) != 0) {
-		server_busy(server, work, "http: too many requests are waiting");
+		if (!route_put_back(
+			server->httpd, work->route, &work->request, work->rest, &work->response))
+			server_busy(server, work, "http: too many requests are waiting");
 		server_go(work);
 	}
 	return MHD_YES;

@@ -96,8 +96,9 @@ workers_begin(struct route_ctx *ctx, struct work *work, bool stopping)
 	const struct route *route = work->route;
 
 	if (stopping || clock_mono_ms() > work->deadline_ms) {
-		http_fail(&work->response, FAIL_UNAVAILABLE,
-		    stopping ? "http: the service stops" : "http: waited too long");
+		if (!route_put_back(ctx->httpd, route, &work->request, work->rest, &work->response))
+			http_fail(&work->response, FAIL_UNAVAILABLE,
+			    stopping ? "http: the service stops" : "http: waited too long");
 		return NULL;
 	}
 	if (route->begin != NULL)

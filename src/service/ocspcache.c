@@ -24,7 +24,8 @@
 /* Small, so that those asked for stay near: what an entry is for lies with it. */
 struct cache_slot {
 	struct ocspcache_kept *kept; /* NULL = empty */
-	bool used, refreshing;
+	uint32_t told;		     /* when somebody was to make it anew, low bits; 0 = never */
+	bool used;
 };
 
 struct cache_shard {
@@ -56,10 +57,11 @@ struct ocspcache_claim {
 struct ocspcache {
 	size_t n_buckets; /* of one shard */
 	uint64_t seed;
-	struct cache_shard shard[CACHE_SHARDS];
-	pthread_rwlock_t follow;
 	/* Under follow for writing; read without it on the hit path. */
 	_Atomic uint64_t epoch, generation;
+	_Atomic uint64_t signer[STORE_CAS_MAX]; /* who signs now, by place of the CA */
+	struct cache_shard shard[CACHE_SHARDS];
+	pthread_rwlock_t follow;
 	/* Under follow: the newest changes, a ring. */
 	struct {
 		struct serial serial;
@@ -229,6 +231,20 @@ ocspcache_flush(struct ocspcache *cache)
 	pthread_rwlock_unlock(&cache->follow);
 }
 
+void
+ocspcache_signer(struct ocspcache *cache, unsigned ca, uint64_t signer)
+{
+	require(ca < ARRAY_LEN(cache->signer));
+	atomic_store(&cache->signer[ca], signer);
+}
+
+/* Whether its signer is still the one of its CA. */
+static bool
+cache_signs(struct ocspcache *cache, const struct ocspcache_entry *entry)
+{
+	return atomic_load(&cache->signer[entry->ca]) == entry->signer;
+}
+
 static bool
 cache_followed(struct ocspcache *cache, const struct statusmark *mark)
 {
@@ -241,6 +257,18 @@ static bool
 cache_is_old(const struct ocspcache_entry *entry, time_t now)
 {
 	return now - entry->produced_at >= (entry->next_update - entry->produced_at) / 2;
+}
+
+/* Whether somebody is to be told to make it anew: not while one who was told may be at it. A clock
+ * that was set back is no reason to wait. The shard's lock is held. */
+static bool
+cache_tell(struct cache_slot *slot, time_t now)
+{
+	if ((uint32_t)now - slot->told < OCSPCACHE_RENEW_PAUSE ||
+	    !cache_is_old(&slot->kept->entry, now))
+		return false;
+	slot->told = (uint32_t)now;
+	return true;
 }
 
 struct ocspcache_kept *
@@ -263,14 +291,14 @@ ocspcache_get(struct ocspcache *cache, const struct statusmark *mark, const stru
 	way = cache_find(&place, id);
 	slot = &place.slots[way < 0 ? 0 : way];
 	entry = way < 0 ? NULL : &slot->kept->entry;
-	if (entry != NULL && now >= entry->produced_at && now < entry->next_update) {
+	if (entry != NULL && now >= entry->produced_at && now < entry->next_update &&
+	    cache_signs(cache, entry)) {
 		kept = slot->kept;
 		atomic_fetch_add(&kept->users, 1);
 		/* Written only when it changes: the slot is in every core's cache then. */
 		if (!slot->used)
 			slot->used = true;
-		if (!slot->refreshing && cache_is_old(entry, now))
-			*refresh = slot->refreshing = true;
+		*refresh = cache_tell(slot, now);
 	}
 	place.shard->hits += kept != NULL;
 	place.shard->misses += kept == NULL;
@@ -398,8 +426,9 @@ ocspcache_put(struct ocspcache *cache, const struct statusmark *mark, const stru
 	if (id->whole.len > OCSPCACHE_ID_MAX || !id->serial_ok ||
 	    entry->len > OCSPCACHE_RESPONSE_MAX)
 		return;
+	require(entry->ca < ARRAY_LEN(cache->signer));
 	pthread_rwlock_rdlock(&cache->follow);
-	if (!cache_changed_since(cache, mark, &id->serial)) {
+	if (cache_signs(cache, entry) && !cache_changed_since(cache, mark, &id->serial)) {
 		place = cache_place(cache, &id->serial);
 		pthread_mutex_lock(&place.shard->lock);
 		way = cache_way(cache, &place, id);

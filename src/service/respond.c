@@ -16,7 +16,8 @@
 /* The delegated responder of one CA. */
 struct respond_ca {
 	bool has;
-	bool withdrawn; /* on hold or revoked in the database */
+	bool withdrawn;	 /* on hold or revoked in the database */
+	uint64_t signer; /* as entries of the cache name it */
 	struct buf der;
 	struct cert cert; /* borrows der */
 };
@@ -31,6 +32,7 @@ struct responder {
 	struct respond_conf conf;
 	pthread_mutex_t lock;
 	struct respond_set *set;
+	uint64_t signers; /* numbered so far, under the lock */
 };
 
 static void
@@ -102,6 +104,31 @@ out:
 	return rc;
 }
 
+/*
+ * Put a set to use and return the one before, NULL = none. A CA's signer keeps its number while its
+ * certificate is the same and as usable as before. The lock is held, or nobody else is there.
+ */
+static struct respond_set *
+responder_use(struct responder *responder, struct respond_set *set)
+{
+	struct respond_set *old = responder->set;
+
+	for (unsigned i = 0; i < ARRAY_LEN(set->of); i++) {
+		struct respond_ca *of = &set->of[i];
+		const struct respond_ca *was = old != NULL ? &old->of[i] : NULL;
+
+		if (was != NULL && was->has == of->has && was->withdrawn == of->withdrawn &&
+		    span_eq(buf_span(&was->der), buf_span(&of->der)))
+			of->signer = was->signer;
+		else
+			of->signer = ++responder->signers;
+		if (responder->conf.cache != NULL)
+			ocspcache_signer(responder->conf.cache, i, of->signer);
+	}
+	responder->set = set;
+	return old;
+}
+
 int
 responder_new(
     const struct respond_conf *conf, struct store *store, struct responder **out, struct err *err)
@@ -114,7 +141,7 @@ responder_new(
 	responder = mem_alloc(sizeof(*responder));
 	responder->conf = *conf;
 	pthread_mutex_init(&responder->lock, NULL);
-	responder->set = set;
+	(void)responder_use(responder, set);
 	*out = responder;
 	return 0;
 }
@@ -161,8 +188,7 @@ responder_reload(struct responder *responder, struct store *store, struct err *e
 	if (respond_set_load(&responder->conf, store, &set, err) != 0)
 		return -1;
 	pthread_mutex_lock(&responder->lock);
-	old = responder->set;
-	responder->set = set;
+	old = responder_use(responder, set);
 	pthread_mutex_unlock(&responder->lock);
 	responder_drop(responder, old);
 	return 0;
@@ -381,6 +407,8 @@ respond_decide(struct respond_job *job, struct store *store, const uint8_t *octe
 	params.responder_cert = cert->der;
 	meta->produced_at = params.produced_at;
 	meta->next_update = params.next_update;
+	meta->ca = (unsigned)by;
+	meta->signer = set->of[by].signer;
 	if (ocsp_response_begin(&params, &conf->signer, &job->pending, err) != 0)
 		return respond_sign_failed(err);
 	return 0;

@@ -150,5 +150,31 @@ taken_up() {
 	    [ "$(date -d "$(head -n 1 "$work/begins")" +%s)" -gt "$(($(date +%s) + 600000))" ]
 }
 within 60 "taken up without a restart" taken_up
-stopped
+title "what was signed with another responder certificate is not sent again"
+# signer NONCE: serial of the certificate that the answer was signed with.
+signer() {
+	at "$offset" openssl ocsp "$1" -issuer "$dir/issuing.pem" -cert "$dir/next.pem" \
+	    -url "http://$http/ocsp" -CAfile "$dir/chain.pem" -respout "$work/resp" \
+	    >"$work/ocsp" 2>&1 || return 1
+	openssl ocsp -respin "$work/resp" -noverify -resp_text 2>/dev/null |
+	    openssl x509 -noout -serial
+}
+# kept: the answer without a nonce is sent twice.
+kept() {
+	signer -no_nonce >"$work/first" && cp "$work/resp" "$work/resp.first" &&
+	    signer -no_nonce >"$work/first" && cmp -s "$work/resp" "$work/resp.first"
+}
+kill -TERM "$smkid"
+ended "$smkid"
+same "smkid ends with 0" 0 "$ended"
+within 10 "kept" kept
+sqlite3 "$home/db/smki.db" "UPDATE responder SET certificate = $old"
+other() {
+	[ "$(signer -nonce)" != "$(cat "$work/first")" ]
+}
+within 20 "another is taken up" other
+differ "nor is it sent from the cache" "$(cat "$work/first")" "$(signer -no_nonce)"
+kill -TERM "$httpd"
+ended "$httpd"
+same "smki-httpd ends with 0" 0 "$ended"
 finish

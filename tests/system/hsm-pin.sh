@@ -77,12 +77,12 @@ wrong 2
 second() {
 	[ "$(count_of login)" -eq 2 ]
 }
-within 20 "the new PIN is tried" second
+within 60 "the new PIN is tried" second
 refused_once 2
 
 title "corrected"
 right
-within 20 "issue with the right PIN" issues one
+within 60 "issue with the right PIN" issues one
 same "logins" 3 "$(count_of login)"
 ends 0 "status" $smki status
 has "no alarm" 'alarm        none' "$work/stdout"
@@ -108,7 +108,7 @@ smkid_down TERM
 smkid_up
 refused_once 1 two
 right
-within 20 "issue with the right PIN" issues two
+within 60 "issue with the right PIN" issues two
 same "logins" 2 "$(count_of login)"
 
 title "no PIN file"
@@ -119,7 +119,7 @@ smkid_up
 refuses 75 "issue without a PIN" "$work/pins/issuing" $smki issue "$dir/three.csr"
 same "logins" 0 "$(count_of login)"
 mv "$work/pins/away" "$work/pins/issuing"
-within 20 "issue with a PIN" issues three
+within 60 "issue with a PIN" issues three
 smkid_down TERM
 
 # start_refused WHAT TEXT: smkid ends at once, with one line.

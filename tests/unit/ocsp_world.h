@@ -37,6 +37,7 @@ struct world {
 	X509 *root, *issuing, *second, *foreign;
 	int64_t root_id, issuing_id, second_id;
 	int64_t responder; /* certificate id of issuing's first */
+	int64_t held;	   /* certificate id of SERIAL_HOLD */
 	uint64_t serial;   /* of the next service certificate */
 	uint8_t keys;	   /* key hashes made up so far */
 	struct home home;
@@ -271,7 +272,7 @@ world_new(void)
 	w->responder = world_responder(w, w->issuing_id, w->ocsp_key, -3600, 14 * WORLD_DAY);
 	world_responder(w, w->second_id, w->ocsp_key, -3600, 14 * WORLD_DAY);
 	world_add(w, w->issuing_id, NULL, USE_SIGNATURE, SERIAL_GOOD, NULL, false);
-	world_add(w, w->issuing_id, NULL, USE_SIGNATURE, SERIAL_HOLD, NULL, true);
+	w->held = world_add(w, w->issuing_id, NULL, USE_SIGNATURE, SERIAL_HOLD, NULL, true);
 	world_change(w,
 	    world_add(w, w->issuing_id, NULL, USE_SIGNATURE, SERIAL_REVOKED, NULL, false),
 	    CERT_REVOKED, REASON_KEY_COMPROMISE);

@@ -190,17 +190,71 @@ test_cache_times(void)
 	CHECK(!get(&w, &id, t - 1, &out));
 	CHECK(get(&w, &id, t + 99, &out));
 	CHECK(!get(&w, &id, t + 100, &out));
-	/* A new one is asked for once, from half of the life on. */
+	/* From half of the life on a new one is asked for, of one at a time: where that one failed,
+	 * of another after the pause. */
 	ocspcache_put(w.cache, &mark, &id, &e);
 	CHECK(get_refresh(&w, &mark, &id, t + 49, &out, &refresh) && !refresh);
 	CHECK(get_refresh(&w, &mark, &id, t + 50, &out, &refresh) && refresh);
-	CHECK(get_refresh(&w, &mark, &id, t + 60, &out, &refresh) && !refresh);
+	for (time_t i = 0; i < OCSPCACHE_RENEW_PAUSE; i++)
+		CHECK(get_refresh(&w, &mark, &id, t + 50 + i, &out, &refresh) && !refresh);
+	t += OCSPCACHE_RENEW_PAUSE;
+	CHECK(get_refresh(&w, &mark, &id, t + 50, &out, &refresh) && refresh);
+	CHECK(get_refresh(&w, &mark, &id, t + 50, &out, &refresh) && !refresh);
+	/* The clock was set back. */
+	t -= OCSPCACHE_RENEW_PAUSE;
+	CHECK(get_refresh(&w, &mark, &id, t + 60, &out, &refresh) && refresh);
 	e = world_entry(t + 60, 100, 'b');
 	ocspcache_put(w.cache, &mark, &id, &e);
 	CHECK(get(&w, &id, t + 120, &out) && out.response[0] == 'b');
+	CHECK(get_refresh(&w, &mark, &id, t + 110, &out, &refresh) && refresh);
 	ocspcache_flush(w.cache);
 	CHECK(!get(&w, &id, t + 120, &out));
 	CHECK(follow(&w) == 0 && !get(&w, &id, t + 120, &out));
+	world_free(&w);
+}
+
+/* Another signer of a CA: what the one before signed is over, whenever it comes. */
+static void
+test_cache_signer(void)
+{
+	struct world w;
+	struct serial one, two;
+	uint8_t octets[2][2 + SERIAL_MAX];
+	struct ocsp_id id1, id2;
+	struct ocspcache_entry first, second, out;
+	struct statusmark mark;
+	time_t t = 1000000;
+
+	world_init(&w);
+	one = world_serial(&w, 1);
+	two = world_serial(&w, 2);
+	id1 = world_id(&one, octets[0], 1);
+	id2 = world_id(&two, octets[1], 1);
+	first = world_entry(t, 100, 'a');
+	first.ca = 1;
+	first.signer = 5;
+	second = world_entry(t, 100, 'b');
+	second.ca = STORE_CAS_MAX - 1;
+	second.signer = 6;
+	CHECK(follow(&w) == 0);
+	mark = statuspage_get(w.seen);
+	ocspcache_put(w.cache, &mark, &id1, &first); /* its signer is not known */
+	CHECK(!get(&w, &id1, t, &out));
+	ocspcache_signer(w.cache, 1, 5);
+	ocspcache_signer(w.cache, STORE_CAS_MAX - 1, 6);
+	CHECK(!get(&w, &id1, t, &out));
+	ocspcache_put(w.cache, &mark, &id1, &first);
+	ocspcache_put(w.cache, &mark, &id2, &second);
+	CHECK(get(&w, &id1, t, &out) && get(&w, &id2, t, &out));
+	ocspcache_signer(w.cache, 1, 7);
+	CHECK(!get(&w, &id1, t, &out));
+	CHECK(get(&w, &id2, t, &out)); /* another CA's */
+	/* Signed before, stored after: nor does it push out the new one. */
+	first.signer = 7;
+	ocspcache_put(w.cache, &mark, &id1, &first);
+	first.signer = 5;
+	ocspcache_put(w.cache, &mark, &id1, &first);
+	CHECK(get(&w, &id1, t, &out) && out.signer == 7);
 	world_free(&w);
 }
 
@@ -484,6 +538,7 @@ test_cache_claims(void)
 static const struct test_case cases[] = {
 	{ "the page", test_cache_page },
 	{ "times", test_cache_times },
+	{ "another signer", test_cache_signer },
 	{ "changes", test_cache_changes },
 	{ "another epoch", test_cache_epoch },
 	{ "forgotten changes", test_cache_forgotten },
