@@ -27,7 +27,7 @@
 #include "smki/rng.h"
 
 #define GROWTH_N_MAX 100000
-#define GROWTH_WINDOW 256
+#define GROWTH_WINDOW 512
 #define GROWTH_THREADS 4
 #define GROWTH_START_MS 60000
 #define GROWTH_WARM 8 /* runs that fill the caches, as those of a service are, and do not count */

@@ -7,7 +7,7 @@
 #include "smki/store.h"
 
 /* Items that one thread begins before it finishes the first of them. */
-#define POOL_TOGETHER 8
+#define POOL_TOGETHER 16
 
 /* Embedded first in what is to be done; run() or begin() owns it from then on. */
 struct pool_item {
