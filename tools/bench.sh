@@ -222,6 +222,6 @@ cache = 1024
 	done
 	home_up full
 	"$build/tools/bench_growth" rates "$empty" "$empty_ca" "$empty_http" "$home" "$ca" "$http" \
-	    "$growth_n" "$runs" || die "growth failed"
+	    "$growth_n" "$growth_warm" "$runs" || die "growth failed"
 	homes_down
 }

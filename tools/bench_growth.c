@@ -2,7 +2,8 @@
  * Whether the size of the fleet costs anything: the same work at two homes in turn, one new and one
  * full of certificates, both with their daemons up. And how soon a home's daemons answer.
  *
- *   bench_growth rates EMPTY EMPTY-CA.der EMPTY-ADDR:PORT FULL FULL-CA.der FULL-ADDR:PORT N RUNS
+ *   bench_growth rates EMPTY EMPTY-CA.der EMPTY-ADDR:PORT FULL FULL-CA.der FULL-ADDR:PORT N WARM \
+ *       RUNS
  *   bench_growth start SMKI HOME CA.der
  */
 #include <errno.h>
@@ -30,7 +31,6 @@
 #define GROWTH_WINDOW 512
 #define GROWTH_THREADS 4
 #define GROWTH_START_MS 60000
-#define GROWTH_WARM 8 /* runs that fill the caches, as those of a service are, and do not count */
 #define GROWTH_PAGE 4096
 #define GROWTH_READERS 32 /* that bring a file into memory */
 
@@ -319,14 +319,15 @@ side_close(struct side *side)
 }
 
 static int
-rates(struct side *empty, struct side *full, long runs, struct err *err)
+rates(struct side *empty, struct side *full, long warm, long runs, struct err *err)
 {
 	double at_empty[GROWTH_OPS], at_full[GROWTH_OPS];
 
 	printf("growth: %zu certificates a run; a second, at %lld and at %lld certificates\n"
 	       "  run             issue         OCSP miss              show            revoke\n",
 	    full->n, (long long)empty->ids, (long long)full->ids);
-	for (long i = -GROWTH_WARM; i < runs; i++) {
+	/* The first runs fill the caches, as those of a service are, and do not count. */
+	for (long i = -warm; i < runs; i++) {
 		if (side_run(empty, at_empty, err) != 0 || side_run(full, at_full, err) != 0)
 			return -1;
 		if (i < 0)
@@ -438,20 +439,21 @@ main(int argc, char **argv)
 	size_t n;
 	int r;
 
-	if (argc == 10 && strcmp(argv[1], "rates") == 0) {
+	if (argc == 11 && strcmp(argv[1], "rates") == 0) {
 		n = (size_t)bench_number(me, argv[8], GROWTH_N_MAX);
 		r = side_open(&empty, argv + 2, n, &err);
 		if (r == 0)
 			r = side_open(&full, argv + 5, n, &err);
 		if (r == 0)
-			r = rates(&empty, &full, bench_number(me, argv[9], 100), &err);
+			r = rates(&empty, &full, bench_number(me, argv[9], 100),
+			    bench_number(me, argv[10], 100), &err);
 		side_close(&empty);
 		side_close(&full);
 	} else if (argc == 5 && strcmp(argv[1], "start") == 0) {
 		r = start(argv[2], argv[3], argv[4], &err);
 	} else {
 		fputs("usage: bench_growth rates EMPTY CA.der ADDR:PORT FULL CA.der ADDR:PORT N "
-		      "RUNS\n"
+		      "WARM RUNS\n"
 		      "       bench_growth start SMKI HOME CA.der\n",
 		    stderr);
 		return EXIT_USAGE_;
