@@ -148,7 +148,7 @@ CREATE TRIGGER certificate_insert BEFORE INSERT ON certificate BEGIN
 	      THEN RAISE(ABORT, 'device: is registered with another hwType')
 	    WHEN d.state = 1 THEN RAISE(ABORT, 'device: is on hold in the register')
 	    WHEN d.state <> 0 THEN RAISE(ABORT, 'device: is retired')
-	    WHEN (d.approved = 0 OR d.proofs = 0)
+	    WHEN (d.approved <> 1 OR d.proofs = 0)
 	      AND (SELECT actor FROM event WHERE id = NEW.event) = -2
 	      THEN CASE WHEN d.approved = 0 THEN RAISE(ABORT, 'device: is not approved')
 	        ELSE RAISE(ABORT, 'device: enrols only through operators') END
