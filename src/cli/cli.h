@@ -61,6 +61,10 @@ int client_call(struct cli *cli, const struct buf *msg,
  * connects at first use; a failure closes. receive takes the next answer, whosever, and tells whose
  * it was: *id 0 = none came, all that is under way is lost. */
 int client_send(struct cli *cli, const struct buf *msg, struct err *err) MUST_USE;
+/* While answers are due: whether a message would go out at once. Else there is one to receive, and
+ * to wait for room instead could be for ever: smkid reads nothing of a peer that many octets of
+ * answers wait for. */
+int client_has_room(const struct cli *cli);
 int client_receive(struct cli *cli, uint32_t *id,
     int (*reply)(void *ctx, struct wire_in *in, struct err *err), void *ctx,
     struct err *err) MUST_USE;

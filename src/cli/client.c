@@ -1,6 +1,7 @@
 /*
  * One conversation with smkid over the admin socket.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,6 +75,18 @@ client_send(struct cli *cli, const struct buf *msg, struct err *err)
 		return 0;
 	client_close(cli);
 	return err_prefix(err, "smkid: the request did not go out");
+}
+
+int
+client_has_room(const struct cli *cli)
+{
+	struct pollfd fd = { .fd = cli->fd, .events = POLLIN | POLLOUT };
+
+	/* Neither, for so long: whoever sends will say what is wrong. */
+	if (cli->fd < 0 || poll(&fd, 1, CLI_WAIT_MS) <= 0)
+		return 1;
+	/* Room is for more than one message: a socket is writable when most of its buffer is free. */
+	return (fd.revents & POLLOUT) != 0 || (fd.revents & POLLIN) == 0;
 }
 
 /* The next message, whosever. -1: nothing that was asked can be answered any more. */

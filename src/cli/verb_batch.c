@@ -301,8 +301,11 @@ batch_all(struct batch_run *run, struct err *err)
 	for (size_t i = 0; i < run->n; i++) {
 		if (batch_next(run->source, &run->request.csr, err) != 0)
 			goto out;
-		if ((run->n_sent - run->n_taken == BATCH_WINDOW && batch_take(run, err) != 0) ||
-		    batch_send(run, &msg, err) != 0)
+		while (run->n_taken < run->n_sent &&
+		       (run->n_sent - run->n_taken == BATCH_WINDOW || !client_has_room(run->cli)))
+			if (batch_take(run, err) != 0)
+				goto out;
+		if (batch_send(run, &msg, err) != 0)
 			goto out;
 		batch_progress(run);
 	}

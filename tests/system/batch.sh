@@ -313,5 +313,30 @@ same "it stops ($(cat "$work/batch.log"))" 73 $?
 has "why" "was changed meanwhile: 003000.csr" "$work/batch.log"
 refuses 73 "it is another batch now" "is the output of another batch" $smki batch \
     --out "$work/moved.out" "$work/moved"
+
+# More octets of answers than smkid keeps for a peer: it reads nothing more until some are taken.
+title "long certificates, and nobody takes them"
+mkdir "$work/long"
+label=$(printf '%050d' 0)
+names=$(for i in 1 2 3 4 5 6 7 8; do printf ',DNS:h%s.%s.%s.example' $i "$label" "$label"; done)
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj / \
+    -keyout "$work/x.key" -addext "subjectAltName=${names#,}" -outform DER \
+    -out "$work/long/0000.csr" 2>/dev/null || fail "no request"
+for i in $(seq 1000 2399); do
+	cp "$work/long/0000.csr" "$work/long/$i.csr"
+done
+before=$(grep -c op=issue "$work/log")
+answered() {
+	[ "$(grep -c op=issue "$work/log")" -ge $((before + $1)) ]
+}
+$smki batch --profile tls-server --out "$work/long.out" "$work/long" >"$work/batch.log" 2>&1 &
+batch=$!
+within 60 "some answers" answered 1
+kill -STOP "$batch"
+within 60 "answers that nobody takes" answered 400
+kill -CONT "$batch"
+wait "$batch"
+same "it ends ($(cat "$work/batch.log"))" 0 $?
+has "all of it" '1401 requests: 1 issued, 1400 already' "$work/batch.log"
 down
 finish
