@@ -10,9 +10,14 @@
 #include "smki/mem.h"
 #include "smki/thread.h"
 
+/* A thread begins fewer items together when they took longer than this: behind a slow token each of
+ * them would wait for all the others. */
+#define POOL_TOGETHER_MS 50
+
 struct pool_thread {
 	struct pool *pool;
 	struct store *reader;
+	size_t together; /* items that it begins together at most */
 	pthread_t thread;
 };
 
@@ -76,11 +81,11 @@ pool_take_one(struct pool *pool)
 /* Lock held. One item; or several that can be begun together, but no more than this thread's share
  * of what waits. 0 when nothing does. */
 static size_t
-pool_take(struct pool *pool, struct pool_item *item[POOL_TOGETHER])
+pool_take(struct pool *pool, size_t together, struct pool_item *item[POOL_TOGETHER])
 {
 	size_t share = pool->waiting / pool->conf.threads + 1, n = 0;
 
-	while (pool->first != NULL && n < POOL_TOGETHER &&
+	while (pool->first != NULL && n < together &&
 	       (n == 0 || (n < share && item[0]->begin != NULL && pool->first->begin != NULL)))
 		item[n++] = pool_take_one(pool);
 	return n;
@@ -102,6 +107,16 @@ pool_run(struct pool_item *item[POOL_TOGETHER], size_t n, struct store *reader)
 			item[i]->finish(item[i]);
 }
 
+/* After n items that took so long. */
+static void
+pool_pace(struct pool_thread *self, size_t n, int64_t ms)
+{
+	if (ms > POOL_TOGETHER_MS)
+		self->together = n > 1 ? n / 2 : 1;
+	else if (n == self->together && n < POOL_TOGETHER)
+		self->together = n * 2;
+}
+
 static void *
 pool_main(void *arg)
 {
@@ -109,13 +124,14 @@ pool_main(void *arg)
 	struct pool *pool = self->pool;
 	struct pool_item *item[POOL_TOGETHER];
 	bool tick, stop;
+	int64_t since;
 	size_t n;
 
 	thread_batch();
 	for (;;) {
 		pthread_mutex_lock(&pool->lock);
 		pool_wait(pool);
-		n = pool_take(pool, item);
+		n = pool_take(pool, self->together, item);
 		stop = pool->stopping && n == 0;
 		tick = pool->conf.tick != NULL && !pool->stopping &&
 		       clock_mono_ms() >= pool->next_tick_ms;
@@ -124,7 +140,9 @@ pool_main(void *arg)
 		pthread_mutex_unlock(&pool->lock);
 		if (stop)
 			return NULL;
+		since = clock_mono_ms();
 		pool_run(item, n, self->reader);
+		pool_pace(self, n, clock_mono_ms() - since);
 		if (tick)
 			pool->conf.tick(pool->conf.ctx, self->reader);
 	}
@@ -134,6 +152,7 @@ static int
 pool_start(struct pool *pool, struct pool_thread *thread, struct err *err)
 {
 	thread->pool = pool;
+	thread->together = 1;
 	if (store_open(pool->conf.db, STORE_READ, &thread->reader, err) != 0)
 		return -1;
 	if (store_cache(thread->reader, pool->conf.cache, err) != 0) {

@@ -6,7 +6,8 @@
 
 #include "smki/store.h"
 
-/* Items that one thread begins before it finishes the first of them. */
+/* Items that one thread begins before it finishes the first of them, at most and while they are
+ * done quickly; a power of two. */
 #define POOL_TOGETHER 16
 
 /* Embedded first in what is to be done; run() or begin() owns it from then on. */

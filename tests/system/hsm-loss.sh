@@ -108,6 +108,18 @@ true_that "lists" demo_crls
 same "entries of the list" $((2 * rounds)) \
     "$(openssl crl -in "$dir/issuing.crl.pem" -noout -text | grep -c 'Serial Number')"
 same "certificates" $((5 * rounds)) "$($smki list | grep -c ' device-')"
+
+# Twelve for each session: begun all together the last would come after their time.
+title "a slow token"
+mkdir "$work/slow"
+for n in $(seq 48); do
+	request "slow-$n"
+	mv "$dir/slow-$n.csr" "$work/slow/"
+done
+fault "slow 100"
+ends 0 "a batch" $smki batch "$work/slow"
+has "all of it" '48 requests: 48 issued' "$work/stdout"
+fault
 down
 
 title "hanging for ever"
