@@ -182,6 +182,15 @@ committer_tell(const struct commit_queue *group, enum commit_fate fate, const st
 	}
 }
 
+static bool
+committer_has_failed(const struct commit_queue *group)
+{
+	for (const struct commit_job *job = group->first; job != NULL; job = job->next)
+		if (job->failed)
+			return true;
+	return false;
+}
+
 /* From the queue's end to the jobs' verdicts. -1 when the thread must end. */
 static int
 committer_group(struct committer *c, const struct commit_queue *group)
@@ -191,12 +200,12 @@ committer_group(struct committer *c, const struct commit_queue *group)
 
 	for (int i = 0; i < COMMIT_TRIES && fate == COMMIT_BUSY; i++) {
 		fate = committer_try(c, group, c->apart > 0, &err);
-		if (fate == COMMIT_REFUSED) {
-			c->apart = COMMIT_APART_GROUPS + 1;
+		if (fate == COMMIT_REFUSED)
 			fate = committer_try(c, group, true, &err);
-		}
 	}
-	if (c->apart > 0)
+	if (committer_has_failed(group))
+		c->apart = COMMIT_APART_GROUPS;
+	else if (c->apart > 0)
 		c->apart--;
 	if (fate == COMMIT_FATAL) {
 		c->fatal(&err);

@@ -397,7 +397,8 @@ issue_apply(struct commit_job *job, struct store *store, struct err *err)
 	};
 	memcpy(row.key_hash, work->key_hash, SHA256_LEN);
 	if (store_cert_add(store, &actor, &row, &id, &work->serial_taken, err) != 0) {
-		if (work->clear && !work->serial_taken)
+		/* With the transaction gone it was no rule. */
+		if (work->clear && !work->serial_taken && store_in_transaction(store))
 			issue_refused(work, store, actor.now, err);
 		return -1;
 	}

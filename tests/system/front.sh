@@ -75,7 +75,7 @@ same "on hold as before" hold "$(state_of "$held")"
 same "valid as before" valid "$(state_of "$valid")"
 same "no state changed" 1 \
     "$(rows "SELECT count(*) FROM event WHERE action IN ('hold', 'reactivate', 'revoke')")"
-same "only issued, all else is an operator's" 'holder issue rekey' \
+same "only issued, all else is an operator's" 'issue rekey' \
     "$(rows "SELECT DISTINCT action FROM event WHERE actor = -2 ORDER BY 1" | tr '\n' ' ' | sed 's/ $//')"
 same "an event for every re-key" $((per_day - 1)) \
     "$(rows "SELECT count(*) FROM event WHERE action = 'rekey'")"
