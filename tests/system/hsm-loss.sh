@@ -136,6 +136,7 @@ same "smki run ends" 70 "$ended"
 has "smkid says why" 'never came back' "$work/log"
 fault
 up
-true_that "issue after a new start" issues last
+# Two processes open the module at once: SoftHSM refuses one of them now and then, for a moment.
+within 5 "issue after a new start" issues last
 down
 finish
