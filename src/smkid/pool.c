@@ -114,7 +114,7 @@ pool_pace(struct pool_thread *self, size_t n, int64_t ms)
 	if (ms > POOL_TOGETHER_MS)
 		self->together = n > 1 ? n / 2 : 1;
 	else if (n == self->together && n < POOL_TOGETHER)
-		self->together = n * 2;
+		self->together = n * 2 < POOL_TOGETHER ? n * 2 : POOL_TOGETHER;
 }
 
 static void *

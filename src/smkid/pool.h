@@ -7,7 +7,7 @@
 #include "smki/store.h"
 
 /* Items that one thread begins before it finishes the first of them, at most and while they are
- * done quickly; a power of two. */
+ * done quickly. */
 #define POOL_TOGETHER 16
 
 /* Embedded first in what is to be done; run() or begin() owns it from then on. */
