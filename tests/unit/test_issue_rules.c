@@ -5,6 +5,17 @@
 #include "../../src/service/issue_rules.h"
 #include "service_rig.h"
 
+/* What a request for the certificate row would ask. */
+static struct issue_ask
+ask_for(const struct rig *r, const struct store_new_cert *row, const struct grant *grant)
+{
+	return (struct issue_ask){ .cas = r->cas,
+		.ca = r->ca,
+		.profile = row->profile,
+		.grant = grant,
+		.key_hash = row->key_hash };
+}
+
 /* Life of 300 s: more than 100 s left = the same certificate. */
 static void
 test_rules_third(void)
@@ -30,11 +41,7 @@ test_rules_third(void)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct store_new_cert row = rig_row(r, (uint8_t)(i + 1));
 		struct grant grant = { .use = row.use, .holder = row.holder };
-		struct issue_ask ask = { .cas = r->cas,
-			.ca = r->ca,
-			.profile = row.profile,
-			.grant = &grant,
-			.key_hash = row.key_hash };
+		struct issue_ask ask = ask_for(r, &row, &grant);
 		struct issue_verdict verdict = { 0 };
 		struct err err;
 		int64_t id;
@@ -60,11 +67,7 @@ test_rules_many(void)
 	struct rig *r = rig_new();
 	struct store_new_cert row = rig_row(r, 1);
 	struct grant grant = { .use = row.use, .holder = row.holder };
-	struct issue_ask ask = { .cas = r->cas,
-		.ca = r->ca,
-		.profile = row.profile,
-		.grant = &grant,
-		.key_hash = row.key_hash };
+	struct issue_ask ask = ask_for(r, &row, &grant);
 	struct issue_verdict verdict = { 0 };
 	int64_t id = 0;
 
@@ -90,11 +93,7 @@ test_rules_clear(void)
 	struct rig *r = rig_new();
 	struct store_new_cert row = rig_row(r, 1), other = rig_row(r, 2);
 	struct grant grant = { .use = row.use, .holder = row.holder };
-	struct issue_ask ask = { .cas = r->cas,
-		.ca = r->ca,
-		.profile = row.profile,
-		.grant = &grant,
-		.key_hash = row.key_hash };
+	struct issue_ask ask = ask_for(r, &row, &grant);
 	struct issue_verdict verdict = { 0 };
 
 	grant.holder = (struct holder){ .kind = HOLDER_DEVICE, .name_len = EUI64_LEN };
