@@ -123,8 +123,8 @@ int store_changed_each(struct store *store, int64_t after_event,
     struct err *err) MUST_USE;
 /*
  * Events of one certificate in order; stops when fn returns non-zero and returns -1 with fn's err.
- * In all functions that call a fn it may use the store for other reads; rows are read one by one,
- * so memory does not grow with their number.
+ * In all functions that call a fn it may use the store for other reads, not for the same; rows are
+ * read one by one, so memory does not grow with their number.
  */
 int store_event_each(struct store *store, int64_t certificate,
     int (*fn)(void *ctx, const struct store_event *event, struct err *err), void *ctx,

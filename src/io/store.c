@@ -514,7 +514,7 @@ store_event_list(struct store *store, const char *sql, int64_t key,
 	bool row = false;
 	int r = -1;
 
-	if (db_prepare(store->db, sql, &stmt, err) != 0)
+	if (db_stmt(store->db, sql, &stmt, err) != 0)
 		return -1;
 	db_bind_int(stmt, 1, key);
 	for (;;) {
@@ -527,7 +527,7 @@ store_event_list(struct store *store, const char *sql, int64_t key,
 	}
 	r = 0;
 out:
-	db_finish(stmt);
+	db_reset(stmt);
 	return r;
 }
 
@@ -536,7 +536,8 @@ store_event_each(struct store *store, int64_t certificate,
     int (*fn)(void *ctx, const struct store_event *event, struct err *err), void *ctx,
     struct err *err)
 {
-	return store_event_list(store,
-	    STORE_EVENT_COLUMNS "FROM event WHERE certificate = ? ORDER BY id", certificate, fn,
-	    ctx, err);
+	static const char sql[] = STORE_EVENT_COLUMNS
+	    "FROM event WHERE certificate = ? ORDER BY id";
+
+	return store_event_list(store, sql, certificate, fn, ctx, err);
 }

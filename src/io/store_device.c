@@ -186,8 +186,9 @@ store_device_event_each(struct store *store, int64_t device,
     int (*fn)(void *ctx, const struct store_event *event, struct err *err), void *ctx,
     struct err *err)
 {
-	return store_event_list(store,
-	    STORE_EVENT_COLUMNS "FROM event WHERE device = ? ORDER BY id", device, fn, ctx, err);
+	static const char sql[] = STORE_EVENT_COLUMNS "FROM event WHERE device = ? ORDER BY id";
+
+	return store_event_list(store, sql, device, fn, ctx, err);
 }
 
 int

@@ -47,7 +47,8 @@ void store_detail(const char *detail, char out[DETAIL_LEN]);
 #define STORE_EVENT_COLUMNS                                                                        \
 	"SELECT id, time, actor, action, ca, certificate, holder, from_state, to_state, reason, "  \
 	"invalid_since, detail, device "
-/* Events that sql, which begins with STORE_EVENT_COLUMNS and has one parameter, selects by key. */
+/* Events that sql selects by key: it begins with STORE_EVENT_COLUMNS, has one parameter, and is one
+ * text, whose compiled form is kept (db_stmt). */
 int store_event_list(struct store *store, const char *sql, int64_t key,
     int (*fn)(void *ctx, const struct store_event *event, struct err *err), void *ctx,
     struct err *err) MUST_USE;
