@@ -3,8 +3,9 @@
  * is the one that the cache has followed (statuspage.h). Bounded memory; any thread.
  *
  * What makes it exact: a mark is taken from the page before the certificate's row is read, and a
- * response is stored only if its certificate was not changed between that mark and the cache's. An
- * entry names who signed it, and is good only while that one signs for its CA.
+ * response is stored only if its certificate was not changed between that mark and the cache's, and
+ * if its database is still the one. An entry names who signed it, and is good only while that one
+ * signs for its CA.
  */
 #ifndef SMKI_OCSPCACHE_H
 #define SMKI_OCSPCACHE_H
@@ -31,6 +32,9 @@ struct ocspcache *ocspcache_new(size_t octets);
 void ocspcache_free(struct ocspcache *cache);
 /* Forget all: another database. */
 void ocspcache_flush(struct ocspcache *cache);
+/* How many times so far: what is read from a database that was seen in its place after this was
+ * asked is true until the number changes. */
+uint64_t ocspcache_flushes(const struct ocspcache *cache);
 /*
  * Who signs for a CA from now on: entries of that CA that name another signer are neither found nor
  * stored. ca: its place, below STORE_CAS_MAX. signer: a number that stands for one responder
@@ -41,7 +45,8 @@ void ocspcache_signer(struct ocspcache *cache, unsigned ca, uint64_t signer);
 struct ocspcache_entry {
 	uint8_t sha256[SHA256_LEN]; /* of the response: its ETag */
 	time_t produced_at, next_update;
-	uint64_t signer; /* who signed it for the CA at place ca: ocspcache_signer */
+	uint64_t signer;  /* who signed it for the CA at place ca: ocspcache_signer */
+	uint64_t flushes; /* ocspcache_flushes of the database that its row was read from */
 	unsigned ca;
 	enum ocsp_status status;
 	size_t len;
@@ -95,7 +100,8 @@ bool ocspcache_claim(struct ocspcache *cache, const struct statusmark *mark,
     const struct ocsp_id *id, struct ocspcache_claim **claim);
 void ocspcache_release(struct ocspcache *cache, struct ocspcache_claim *claim);
 /* Store a response whose row was read after mark was taken; not stored when its certificate has
- * changed since, or that cannot be told, or when another signs for its CA by now. */
+ * changed since, or that cannot be told, when another signs for its CA by now, or when the cache was
+ * flushed since. */
 void ocspcache_put(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,
     const struct ocspcache_entry *entry);
 

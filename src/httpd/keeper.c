@@ -68,9 +68,10 @@ keeper_read(struct keeper *k, time_t *newest, bool *accepted, bool *news, struct
 		return -1;
 	if (store_event_newest(k->store, &event, newest, err) != 0 ||
 	    store_clock_accepted(k->store, &clock, err) != 0) {
-		/* Perhaps another file lies there by now. */
+		/* Perhaps another file lies there by now, or another's octets in this one. */
 		store_close(k->store);
 		k->store = NULL;
+		k->replaced = true;
 		return -1;
 	}
 	/* In a restored database an older acceptance is no new one. */

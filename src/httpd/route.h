@@ -24,6 +24,7 @@ enum route_work {
 struct route_ctx {
 	struct httpd *httpd;
 	struct store *store;
+	uint64_t flushes;  /* of the cache, before store was seen to be the database */
 	struct link *link; /* to smkid; any thread */
 };
 

@@ -235,8 +235,8 @@ route_ocsp_done(struct httpd *httpd, const struct http_request *request,
 
 /* Keep a response when it may be kept. mark was taken before its row was read. */
 static void
-route_ocsp_keep(struct httpd *httpd, const struct ocsp_id *id, const struct statusmark *mark,
-    const struct respond_meta *meta, const struct buf *body)
+route_ocsp_keep(const struct route_ctx *ctx, const struct ocsp_id *id,
+    const struct statusmark *mark, const struct respond_meta *meta, const struct buf *body)
 {
 	struct ocspcache_entry entry;
 
@@ -246,11 +246,12 @@ route_ocsp_keep(struct httpd *httpd, const struct ocsp_id *id, const struct stat
 	entry.produced_at = meta->produced_at;
 	entry.next_update = meta->next_update;
 	entry.signer = meta->signer;
+	entry.flushes = ctx->flushes;
 	entry.ca = meta->ca;
 	entry.status = meta->revoked > 0 ? OCSP_REVOKED : OCSP_GOOD;
 	entry.len = body->len;
 	memcpy(entry.response, body->data, body->len);
-	ocspcache_put(httpd->cache, mark, id, &entry);
+	ocspcache_put(ctx->httpd->cache, mark, id, &entry);
 }
 
 /*
@@ -318,7 +319,7 @@ route_ocsp_shared(struct route_ctx *ctx, struct responder *responder, struct sta
 	respond(responder, ctx->store, octets->data, octets->len, &response->body, &meta, &err);
 	route_ocsp_say(httpd, &meta, &err);
 	if (followed)
-		route_ocsp_keep(httpd, id, &mark, &meta, &response->body);
+		route_ocsp_keep(ctx, id, &mark, &meta, &response->body);
 	ocspcache_release(httpd->cache, claim);
 	if (meta.ocsp_status == 0 || !route_ocsp_still(ctx, request, id, response))
 		route_ocsp_done(httpd, request, &meta, response);

@@ -79,6 +79,8 @@ workers_open(struct route_ctx *ctx)
 	char path[HOME_PATH_MAX];
 	struct err err;
 
+	if (ctx->httpd->cache != NULL)
+		ctx->flushes = ocspcache_flushes(ctx->httpd->cache);
 	if (ctx->store != NULL && !store_is_moved(ctx->store))
 		return;
 	store_close(ctx->store);

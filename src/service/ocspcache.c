@@ -60,6 +60,7 @@ struct ocspcache {
 	/* Under follow for writing; read without it on the hit path. */
 	_Atomic uint64_t epoch, generation;
 	_Atomic uint64_t signer[STORE_CAS_MAX]; /* who signs now, by place of the CA */
+	_Atomic uint64_t flushes;
 	struct cache_shard shard[CACHE_SHARDS];
 	pthread_rwlock_t follow;
 	/* Under follow: the newest changes, a ring. */
@@ -224,11 +225,19 @@ void
 ocspcache_flush(struct ocspcache *cache)
 {
 	pthread_rwlock_wrlock(&cache->follow);
-	/* No page has this epoch: an answer that is being made now is not stored. */
+	/* No page has this epoch: nothing is found until the next one is followed. */
 	atomic_store(&cache->epoch, 0);
+	/* The page may be the same then: an answer that is being made now is known by this. */
+	atomic_fetch_add(&cache->flushes, 1);
 	cache_empty(cache);
 	cache->n_changed = 0;
 	pthread_rwlock_unlock(&cache->follow);
+}
+
+uint64_t
+ocspcache_flushes(const struct ocspcache *cache)
+{
+	return atomic_load(&cache->flushes);
 }
 
 void
@@ -428,7 +437,8 @@ ocspcache_put(struct ocspcache *cache, const struct statusmark *mark, const stru
 		return;
 	require(entry->ca < ARRAY_LEN(cache->signer));
 	pthread_rwlock_rdlock(&cache->follow);
-	if (cache_signs(cache, entry) && !cache_changed_since(cache, mark, &id->serial)) {
+	if (entry->flushes == atomic_load(&cache->flushes) && cache_signs(cache, entry) &&
+	    !cache_changed_since(cache, mark, &id->serial)) {
 		place = cache_place(cache, &id->serial);
 		pthread_mutex_lock(&place.shard->lock);
 		way = cache_way(cache, &place, id);

@@ -351,7 +351,7 @@ front_rig_new(void)
 	f->fd = fds[1];
 	pthread_mutex_init(&f->lock, NULL);
 	require(pthread_create(&f->smkid, NULL, front_smkid, f) == 0);
-	f->ctx = (struct route_ctx){ f->httpd, f->rig->reader, f->link };
+	f->ctx = (struct route_ctx){ .httpd = f->httpd, .store = f->rig->reader, .link = f->link };
 	return f;
 }
 

@@ -210,6 +210,12 @@ test_cache_times(void)
 	ocspcache_flush(w.cache);
 	CHECK(!get(&w, &id, t + 120, &out));
 	CHECK(follow(&w) == 0 && !get(&w, &id, t + 120, &out));
+	/* Under the same mark, but read from the database before. */
+	ocspcache_put(w.cache, &mark, &id, &e);
+	CHECK(!get(&w, &id, t + 120, &out));
+	e.flushes = ocspcache_flushes(w.cache);
+	ocspcache_put(w.cache, &mark, &id, &e);
+	CHECK(get(&w, &id, t + 120, &out));
 	world_free(&w);
 }
 
@@ -409,6 +415,7 @@ test_cache_bounds(void)
 	/* Too long for an entry. */
 	e.len = OCSPCACHE_RESPONSE_MAX + 1;
 	ocspcache_flush(w.cache);
+	e.flushes = ocspcache_flushes(w.cache);
 	CHECK(follow(&w) == 0);
 	ocspcache_put(w.cache, &mark, &id, &e);
 	CHECK(!get(&w, &id, 1000000, &out));

@@ -172,6 +172,7 @@ cache_put(const struct buf *body, long from, long to)
 	require(kept != NULL);
 	e.ca = kept->entry.ca;
 	e.signer = kept->entry.signer;
+	e.flushes = ocspcache_flushes(httpd->cache);
 	ocspcache_drop(kept);
 	e.produced_at = clock_now() + from;
 	e.next_update = clock_now() + to;
