@@ -114,6 +114,10 @@ for p in "$run" "$(child_of "$run" smkid)" "$(child_of "$run" smki-httpd)"; do
 	    print $5, $6 }' "/proc/$p/limits")"
 done
 true_that "processes looked at" test "$seen" -ge 3
+environ=$work/$(child_of "$run" smkid).environ
+[ ! -f "$environ" ] ||
+    true_that "smkid's threads keep more free memory" \
+        grep -q 'GLIBC_TUNABLES=glibc\.malloc\.tcache_count=' "$environ"
 down
 for role in root issuing ocsp root-so issuing-so ocsp-so; do
 	pin=$(cat "$home/pin/$role")
