@@ -28,7 +28,7 @@
 #include "smki/rng.h"
 
 #define GROWTH_N_MAX 100000
-#define GROWTH_WINDOW 512
+#define GROWTH_WINDOW 1024
 #define GROWTH_THREADS 4
 #define GROWTH_START_MS 60000
 #define GROWTH_PAGE 4096
@@ -171,6 +171,22 @@ hands_run(struct side *side, enum growth_op op, double *rate, struct err *err)
 
 /* ---- one run at one home ---- */
 
+/* In any order: what was issued together lies together, and would be found together. */
+static void
+side_shuffle(struct side *side)
+{
+	struct serial serial;
+	uint64_t at;
+
+	for (size_t n = side->n; n > 1; n--) {
+		require(rng_draw((uint8_t *)&at, sizeof(at)) == 0);
+		at %= n;
+		serial = side->serials[n - 1];
+		side->serials[n - 1] = side->serials[at];
+		side->serials[at] = serial;
+	}
+}
+
 /* Issue, and then take valid certificates of the home at random for the rest of the run: of the new
  * one those just issued, since it has no others. */
 static int
@@ -202,6 +218,7 @@ side_issue(struct side *side, double *rate, struct err *err)
 		} while (cert.state != CERT_VALID || cert.holder.kind != HOLDER_DEVICE);
 		side->serials[i] = cert.serial;
 	}
+	side_shuffle(side);
 	r = 0;
 out:
 	bench_meters_free(meters, side->n);
