@@ -26,6 +26,7 @@ struct keeper {
 	struct store *store; /* NULL = to be opened again */
 	bool replaced;	     /* another file lies in the database's place, and is not read yet */
 	bool unaged;	     /* not yet compared with the published lists */
+	bool suspect;	     /* could not be read: what is read next may be another's octets */
 	struct hsm *hsm;     /* NULL = token away so far */
 	struct link *link;   /* lent */
 	struct tls *tls;     /* lent; NULL = no TLS listener */
@@ -68,19 +69,21 @@ keeper_read(struct keeper *k, time_t *newest, bool *accepted, bool *news, struct
 		return -1;
 	if (store_event_newest(k->store, &event, newest, err) != 0 ||
 	    store_clock_accepted(k->store, &clock, err) != 0) {
-		/* Perhaps another file lies there by now, or another's octets in this one. */
+		/* Perhaps another file lies there by now. */
 		store_close(k->store);
 		k->store = NULL;
-		k->replaced = true;
+		k->suspect = true;
 		return -1;
 	}
+	/* Events are never taken back: an older copy's octets in the same file. */
+	k->replaced |= event < k->event;
+	*news = event != k->event || k->replaced || k->suspect;
 	/* In a restored database an older acceptance is no new one. */
-	*news = event != k->event || k->replaced;
-	*accepted = clock != k->accepted && !k->replaced;
+	*accepted = !k->replaced && (k->suspect ? clock > k->accepted : clock != k->accepted);
 	k->unaged |= k->replaced;
-	if (k->replaced && k->httpd->cache != NULL)
+	if ((k->replaced || k->suspect) && k->httpd->cache != NULL)
 		ocspcache_flush(k->httpd->cache);
-	k->replaced = false;
+	k->replaced = k->suspect = false;
 	k->event = event;
 	k->accepted = clock;
 	return 0;

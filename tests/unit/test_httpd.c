@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
 #include "http_header.h"
 #include "httpd.h"
 #include "keeper.h"
@@ -432,6 +434,52 @@ keeper_part(struct httpd *httpd, enum httpd_part part, bool wanted)
 	return 1;
 }
 
+/* Whether what was kept of the database is forgotten, n times by now. */
+static int
+keeper_flushed(struct httpd *httpd, uint64_t n)
+{
+	static const struct timespec moment = { .tv_nsec = 20 * 1000000L };
+	int64_t until = clock_mono_ms() + 10000;
+
+	while (ocspcache_flushes(httpd->cache) < n && clock_mono_ms() < until)
+		nanosleep(&moment, NULL);
+	return ocspcache_flushes(httpd->cache) == n;
+}
+
+/* As an operator who mends the file would. */
+static void
+keeper_sql(const char *path, const char *sql)
+{
+	sqlite3 *db = NULL;
+
+	require(sqlite3_open(path, &db) == SQLITE_OK);
+	require(sqlite3_busy_timeout(db, 5000) == SQLITE_OK);
+	require(sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
+	sqlite3_close(db);
+}
+
+/* A database that cannot be read for a while, and one that was overwritten where it lies. */
+static void
+keeper_misread(struct httpd *httpd, const char *path)
+{
+	/* The clock is accepted while the database cannot be read: that is seen afterwards. */
+	timeguard_doubt(httpd->guard, "a doubt that only an administrator ends");
+	CHECK(keeper_clock(httpd, false));
+	keeper_sql(path, "PRAGMA legacy_alter_table = 1; ALTER TABLE event RENAME TO away");
+	CHECK(keeper_part(httpd, PART_DATABASE, false));
+	keeper_sql(path, "PRAGMA legacy_alter_table = 1; BEGIN IMMEDIATE;"
+			 "ALTER TABLE away RENAME TO event;"
+			 "INSERT INTO event (id, time, actor, action) "
+			 "SELECT 1 + max(id), unixepoch(), 0, 'clock-accept' FROM event; COMMIT");
+	CHECK(keeper_part(httpd, PART_DATABASE, true));
+	CHECK(keeper_clock(httpd, true));
+	CHECK(keeper_flushed(httpd, 1));
+	/* An older copy's octets in the same file. */
+	keeper_sql(path, "DROP TRIGGER event_delete;"
+			 "DELETE FROM event WHERE id = (SELECT max(id) FROM event)");
+	CHECK(keeper_flushed(httpd, 2));
+}
+
 /* The front learns of what smkid was told by the events alone. No token, no smkid: no failure. */
 static void
 test_keeper(void)
@@ -445,7 +493,8 @@ test_keeper(void)
 					 .sessions = 1,
 					 .timeout_ms = 100 } } },
 		.ocsp_token = "ocsp",
-		.ocsp_key = "ocsp" };
+		.ocsp_key = "ocsp",
+		.ocsp_cache = 1 };
 	struct store *writer = NULL, *reader = NULL;
 	struct keeper *keeper = NULL;
 	struct link *link = NULL;
@@ -480,6 +529,8 @@ test_keeper(void)
 	CHECK(keeper_clock(httpd, false));
 	keeper_event(writer, "clock-accept", clock_now());
 	CHECK(keeper_clock(httpd, true));
+
+	keeper_misread(httpd, path);
 
 	/* Another file in the database's place is noticed, and so is the right one. */
 	require(home_path(&home, "aside.db", aside, &err) == 0);
