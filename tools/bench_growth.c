@@ -28,7 +28,7 @@
 #include "smki/rng.h"
 
 #define GROWTH_N_MAX 100000
-#define GROWTH_WINDOW 1024
+#define GROWTH_WINDOW 512
 #define GROWTH_THREADS 4
 #define GROWTH_START_MS 60000
 #define GROWTH_PAGE 4096

@@ -242,7 +242,7 @@ main(int argc, char **argv)
 	int c, status = EXIT_DONE;
 
 	bench->requests = 2000;
-	bench->window = 1024;
+	bench->window = 512;
 	bench->runs = 5;
 	bench->cores = sysconf(_SC_NPROCESSORS_ONLN);
 	if (bench->cores > BENCH_THREADS_MAX)

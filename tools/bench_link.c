@@ -1,7 +1,6 @@
 /*
  * Measurements' side of the admin socket.
  */
-#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -108,15 +107,6 @@ link_issue_receive(struct bench_link *link, struct bench_meter *meters, size_t n
 	return 0;
 }
 
-/* Whether the socket takes a request now; the other end may wait until its answers are taken. */
-static bool
-link_has_room(const struct bench_link *link)
-{
-	struct pollfd fd = { .fd = link->fd, .events = POLLOUT };
-
-	return poll(&fd, 1, 0) == 1;
-}
-
 int
 bench_link_issue(struct bench_link *link, struct bench_meter *meters, size_t n, size_t window,
     struct bench_issued *out, struct err *err)
@@ -126,8 +116,7 @@ bench_link_issue(struct bench_link *link, struct bench_meter *meters, size_t n, 
 
 	out->longest_us = 0;
 	for (size_t done = 0; done < n; done++) {
-		for (; sent < n && sent - done < window && (sent == done || link_has_room(link));
-		     sent++)
+		for (; sent < n && sent - done < window; sent++)
 			if (link_issue_send(link, &meters[sent], sent, err) != 0)
 				return -1;
 		if (link_issue_receive(link, meters, n, err) != 0)

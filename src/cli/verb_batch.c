@@ -20,7 +20,7 @@
 #include "smki/mem.h"
 
 /* Requests under way at the same time: as many as smkid reads of one connection. */
-#define BATCH_WINDOW 1024
+#define BATCH_WINDOW 512
 #define BATCH_ID "batch.id"
 #define BATCH_REPORT "report.csv"
 #define BATCH_CERTS "certificates"

@@ -7,7 +7,7 @@
 build=$1 source=$2
 PATH=$PATH:/usr/sbin:/sbin
 export PATH LC_ALL=C TZ=Asia/Kathmandu
-unset SMKI_HOME
+unset SMKI_HOME GLIBC_TUNABLES
 umask 022
 . "$source/tools/demo.sh"
 
