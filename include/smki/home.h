@@ -73,8 +73,8 @@ struct home_access {
 struct home {
 	char dir[HOME_PATH_MAX]; /* absolute */
 	char url[URI_MAX];	 /* [smki] url, "" = none; without a final '/' */
-	long db_cache; /* [database] cache: MiB of pages smkid's writer keeps, 48 (16..65536) */
-	long db_reader_cache; /* what each thread that reads keeps: an eighth of that */
+	long db_cache; /* [database] cache: MiB of pages smkid's writer keeps, 40 (16..65536) */
+	long db_reader_cache; /* what each thread that reads keeps: a tenth of that */
 	size_t n_tokens;
 	struct home_token token[HOME_TOKENS_MAX];
 	size_t n_cas;

@@ -21,8 +21,8 @@
 #define DB_KEPT 256
 
 /* Page cache in MiB of a handle for which nobody chose. */
-#define DB_CACHE_WRITE 48
-#define DB_CACHE_READ 6
+#define DB_CACHE_WRITE 40
+#define DB_CACHE_READ 4
 /* What undoes a savepoint stays in memory (released with it, at most the pages of one request);
  * SQLite's choice of a file would cost 30 us a certificate. The writer sorts nothing large. */
 #define DB_WRITE_TEMP "PRAGMA temp_store=MEMORY;"

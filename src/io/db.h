@@ -30,7 +30,7 @@ enum db_mode {
  */
 int db_open(
     const char *path, enum db_mode mode, int busy_ms, struct db **out, struct err *err) MUST_USE;
-/* Size of the page cache, instead of 48 MiB for writing and 6 for reading. */
+/* Size of the page cache, instead of 40 MiB for writing and 4 for reading. */
 int db_cache(struct db *db, long mib, struct err *err) MUST_USE;
 /* Frees every statement, rolls back what is open. NULL is fine. */
 void db_close(struct db *db);

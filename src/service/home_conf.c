@@ -238,9 +238,9 @@ home_read_lists(const struct conf *conf, struct home *home, struct err *err)
 static int
 home_read_database(const struct conf *conf, struct home *home, struct err *err)
 {
-	if (conf_number(conf, "database", "cache", 16, 65536, 48, &home->db_cache, err) != 0)
+	if (conf_number(conf, "database", "cache", 16, 65536, 40, &home->db_cache, err) != 0)
 		return -1;
-	home->db_reader_cache = home->db_cache / 8;
+	home->db_reader_cache = home->db_cache / 10;
 	return 0;
 }
 

@@ -340,7 +340,7 @@ test_defaults(void)
 	CHECK(home->crl_validity == 86400 && home->crl_interval == 43200);
 	CHECK(home->crl_delay == 10 && home->root_crl_validity == 365L * 86400);
 	CHECK(home->certificates_per_device == 99);
-	CHECK(home->db_cache == 48 && home->db_reader_cache == 6);
+	CHECK(home->db_cache == 40 && home->db_reader_cache == 4);
 	CHECK(home->n_users[ROLE_ADMINISTRATOR] == 0 && home->n_users[ROLE_OPERATOR] == 0);
 	home_gone(home);
 }
@@ -383,7 +383,7 @@ test_values(void)
 	CHECK(home->http_timeout == 60 && home->crl_deltas);
 	CHECK(home->crl_validity == 7200 && home->crl_interval == 3600 && home->crl_delay == 5);
 	CHECK(home->root_crl_validity == 30L * 86400 && home->certificates_per_device == 7);
-	CHECK(home->db_cache == 1024 && home->db_reader_cache == 128);
+	CHECK(home->db_cache == 1024 && home->db_reader_cache == 102);
 	buf_free(&text);
 	home_gone(home);
 }
