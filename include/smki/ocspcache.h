@@ -85,11 +85,12 @@ void ocspcache_ref(struct ocspcache_kept *kept);
 void ocspcache_unref(struct ocspcache_kept *kept);
 /*
  * Drop what changed up to now's mark: reads the changed serials from store. mark was taken from
- * the page before; nothing to do when the cache is there already. FAIL_UNAVAILABLE as the store's;
- * the cache then answers nothing.
+ * the page before; nothing to do when the cache is there already. FAIL_UNAVAILABLE as the store's,
+ * and when the cache was flushed since flushes (of the store, as an entry's): the changes are not
+ * known there. The cache then answers nothing.
  */
 int ocspcache_follow(struct ocspcache *cache, const struct statusmark *mark, struct store *store,
-    struct err *err) MUST_USE;
+    uint64_t flushes, struct err *err) MUST_USE;
 /*
  * Make the answer of a CertID the caller's to sign: true. When another thread signs for it already
  * under the same mark, wait for that one and return false: look again. Each true needs a release

@@ -29,7 +29,7 @@ enum store_mode {
  */
 int store_open(
     const char *path, enum store_mode mode, struct store **out, struct err *err) MUST_USE;
-/* How many MiB of the database's pages the handle keeps, instead of the 48 of a writer and the 6 of
+/* How many MiB of the database's pages the handle keeps, instead of the 40 of a writer and the 4 of
  * a reader. They are taken as pages are read. */
 int store_cache(struct store *store, long mib, struct err *err) MUST_USE;
 /* Rolls back what is open. NULL is fine. */

@@ -27,6 +27,7 @@ struct keeper {
 	bool replaced;	     /* another file lies in the database's place, and is not read yet */
 	bool unaged;	     /* not yet compared with the published lists */
 	bool suspect;	     /* could not be read: what is read next may be another's octets */
+	bool accept;	     /* the clock was accepted, and that did not count yet */
 	struct hsm *hsm;     /* NULL = token away so far */
 	struct link *link;   /* lent */
 	struct tls *tls;     /* lent; NULL = no TLS listener */
@@ -80,7 +81,7 @@ keeper_read(struct keeper *k, time_t *newest, bool *accepted, bool *news, struct
 	*news = event != k->event || k->replaced || k->suspect;
 	/* In a restored database an older acceptance is no new one. */
 	*accepted = !k->replaced && (k->suspect ? clock > k->accepted : clock != k->accepted);
-	k->unaged |= k->replaced;
+	k->unaged |= k->replaced || k->suspect;
 	if ((k->replaced || k->suspect) && k->httpd->cache != NULL)
 		ocspcache_flush(k->httpd->cache);
 	k->replaced = k->suspect = false;
@@ -111,6 +112,17 @@ keeper_age(struct keeper *k, struct err *err)
 	return r;
 }
 
+/* After a good read: the age is looked at when it is to be, an acceptance is kept until then. */
+static int
+keeper_aged(struct keeper *k, bool accepted, struct err *err)
+{
+	k->accept |= accepted;
+	if (k->unaged && keeper_age(k, err) != 0)
+		return -1;
+	k->unaged = false;
+	return 0;
+}
+
 /* *news as above; true when the database cannot be read either, so that all is looked at. */
 static void
 keeper_time(struct keeper *k, bool *news)
@@ -122,11 +134,11 @@ keeper_time(struct keeper *k, bool *news)
 
 	*news = true;
 	if (keeper_read(k, &newest, &accepted, news, &err) == 0 &&
-	    (!k->unaged || keeper_age(k, &err) == 0)) {
-		k->unaged = false;
+	    keeper_aged(k, accepted, &err) == 0) {
 		/* The administrator told smkid, whose word is the event. */
-		if (accepted)
+		if (k->accept)
 			timeguard_accept(httpd->guard);
+		k->accept = false;
 		timeguard_note(httpd->guard, newest);
 		httpd_set_part(httpd, PART_DATABASE, true, NULL);
 	} else {

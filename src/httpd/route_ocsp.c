@@ -272,7 +272,8 @@ route_ocsp_still(struct route_ctx *ctx, const struct http_request *request,
 	if (page == NULL)
 		return false;
 	mark = statuspage_get(page);
-	if (ctx->store != NULL && ocspcache_follow(httpd->cache, &mark, ctx->store, &err) != 0)
+	if (ctx->store != NULL &&
+	    ocspcache_follow(httpd->cache, &mark, ctx->store, ctx->flushes, &err) != 0)
 		return false;
 	kept = route_ocsp_look(httpd->cache, &mark, id, clock_now(), &renew);
 	if (kept == NULL)
@@ -301,7 +302,8 @@ route_ocsp_shared(struct route_ctx *ctx, struct responder *responder, struct sta
 
 	do {
 		mark = statuspage_get(page);
-		followed = ocspcache_follow(httpd->cache, &mark, ctx->store, &err) == 0;
+		followed = ocspcache_follow(httpd->cache, &mark, ctx->store, ctx->flushes, &err) ==
+			   0;
 		if (!followed) {
 			httpd_say(httpd, &err);
 			break;

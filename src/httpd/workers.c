@@ -76,12 +76,14 @@ workers_take(struct workers *w, struct work *works[WORKERS_BATCH], bool *stoppin
 static void
 workers_open(struct route_ctx *ctx)
 {
+	uint64_t flushes = ctx->flushes;
 	char path[HOME_PATH_MAX];
 	struct err err;
 
 	if (ctx->httpd->cache != NULL)
 		ctx->flushes = ocspcache_flushes(ctx->httpd->cache);
-	if (ctx->store != NULL && !store_is_moved(ctx->store))
+	/* A handle may still show what lay in the same file before. */
+	if (ctx->store != NULL && flushes == ctx->flushes && !store_is_moved(ctx->store))
 		return;
 	store_close(ctx->store);
 	ctx->store = NULL;

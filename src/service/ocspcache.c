@@ -336,8 +336,8 @@ cache_drop(void *ctx, const struct serial *serial, int64_t event, struct err *er
 }
 
 int
-ocspcache_follow(
-    struct ocspcache *cache, const struct statusmark *mark, struct store *store, struct err *err)
+ocspcache_follow(struct ocspcache *cache, const struct statusmark *mark, struct store *store,
+    uint64_t flushes, struct err *err)
 {
 	uint64_t from;
 	int r = 0;
@@ -346,7 +346,10 @@ ocspcache_follow(
 		return 0;
 	pthread_rwlock_wrlock(&cache->follow);
 	from = atomic_load(&cache->generation);
-	if (atomic_load(&cache->epoch) != mark->epoch || from > mark->generation) {
+	if (flushes != atomic_load(&cache->flushes)) {
+		r = err_set(
+		    err, FAIL_UNAVAILABLE, "database: another one lies in its place by now");
+	} else if (atomic_load(&cache->epoch) != mark->epoch || from > mark->generation) {
 		/* Another epoch: what happened before it cannot be told. An older mark of this
 		 * epoch is that of a thread which was overtaken. */
 		if (atomic_load(&cache->epoch) != mark->epoch) {

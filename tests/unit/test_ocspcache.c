@@ -107,7 +107,8 @@ follow(struct world *w)
 {
 	struct statusmark mark = statuspage_get(w->seen);
 
-	return ocspcache_follow(w->cache, &mark, w->rig->reader, &rig_err);
+	return ocspcache_follow(
+	    w->cache, &mark, w->rig->reader, ocspcache_flushes(w->cache), &rig_err);
 }
 
 /* A copy of what is found. */
@@ -308,7 +309,7 @@ test_cache_changes(void)
 	CHECK(follow(&w) == 0);
 	CHECK(!get(&w, &id1, t, &out));
 	/* A thread that was overtaken does not take the cache back. */
-	CHECK(ocspcache_follow(w.cache, &before, w.rig->reader, &rig_err) == 0);
+	CHECK(ocspcache_follow(w.cache, &before, w.rig->reader, 0, &rig_err) == 0);
 	CHECK(get(&w, &id2, t, &out));
 	world_free(&w);
 }
@@ -542,10 +543,44 @@ test_cache_claims(void)
 	world_free(&w);
 }
 
+/* Who still reads the database before does not tell the cache what changed in the one after it. */
+static void
+test_cache_old_store(void)
+{
+	struct world w, old;
+	struct serial serial;
+	uint8_t octets[2 + SERIAL_MAX];
+	struct ocsp_id id;
+	struct ocspcache_entry e = world_entry(1000000, 100, 'a'), out;
+	struct statusmark mark;
+	uint64_t before;
+
+	world_init(&w);
+	world_init(&old);
+	serial = world_serial(&w, 1);
+	id = world_id(&serial, octets, 1);
+	before = ocspcache_flushes(w.cache);
+	ocspcache_flush(w.cache);
+	CHECK(follow(&w) == 0);
+	mark = statuspage_get(w.seen);
+	e.flushes = ocspcache_flushes(w.cache);
+	ocspcache_put(w.cache, &mark, &id, &e);
+	CHECK(get(&w, &id, 1000000, &out));
+	world_change(&w, w.page, &serial, ACTION_REVOKE);
+	mark = statuspage_get(w.seen);
+	CHECK(ocspcache_follow(w.cache, &mark, old.rig->reader, before, &rig_err) != 0);
+	CHECK(rig_err.code == FAIL_UNAVAILABLE);
+	CHECK(!get(&w, &id, 1000000, &out));
+	CHECK(follow(&w) == 0 && !get(&w, &id, 1000000, &out));
+	world_free(&old);
+	world_free(&w);
+}
+
 static const struct test_case cases[] = {
 	{ "the page", test_cache_page },
 	{ "times", test_cache_times },
 	{ "another signer", test_cache_signer },
+	{ "another database", test_cache_old_store },
 	{ "changes", test_cache_changes },
 	{ "another epoch", test_cache_epoch },
 	{ "forgotten changes", test_cache_forgotten },
