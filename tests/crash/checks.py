@@ -46,12 +46,26 @@ class Checks:
         seen = self.lists.setdefault((ca, number), digest)
         require(seen == digest, f'{where}: number {number} of ca {ca} with other octets than before')
 
-    def note_files(self):
-        """Every published list; .new ones are nobody's yet."""
+    def files(self):
+        """(path, ca, number) of each published list."""
+        out = []
         for path in glob.glob(os.path.join(self.a.home, 'crl', '*.crl')):
             ca, number = re.fullmatch(r'([a-z]+)-([0-9]+)\.crl', os.path.basename(path)).groups()
-            with open(path, 'rb') as f:
-                self.note_list(ca, int(number), f.read(), path)
+            out.append((path, ca, int(number)))
+        return out
+
+    def note_files(self):
+        """Every published list; .new ones are nobody's yet."""
+        for path, ca, number in self.files():
+            try:
+                with open(path, 'rb') as f:
+                    data = f.read()
+            except FileNotFoundError:
+                # smkid goes on: it takes a list away once there are newer ones.
+                require(any(c == ca and n > number for _, c, n in self.files()),
+                        f'{path}: vanished, and there is no newer list')
+                continue
+            self.note_list(ca, number, data, path)
 
     def parse_list(self, path):
         """(number, {serial: reason or None}) of a list whose signature openssl has verified."""
