@@ -329,11 +329,21 @@ before=$(grep -c op=issue "$work/log")
 answered() {
 	[ "$(grep -c op=issue "$work/log")" -ge $((before + $1)) ]
 }
+# Nothing more is answered for 2 seconds: however many were asked for before the client was stopped.
+had=0 since=0
+still() {
+	now=$(grep -c op=issue "$work/log")
+	if [ "$now" != "$had" ]; then
+		had=$now since=$(date +%s)
+		return 1
+	fi
+	[ $(($(date +%s) - since)) -ge 2 ]
+}
 $smki batch --profile tls-server --out "$work/long.out" "$work/long" >"$work/batch.log" 2>&1 &
 batch=$!
-within 60 "some answers" answered 1
+within 60 "some answers" answered 300
 kill -STOP "$batch"
-within 60 "answers that nobody takes" answered 400
+within 60 "answers that nobody takes" still
 kill -CONT "$batch"
 wait "$batch"
 same "it ends ($(cat "$work/batch.log"))" 0 $?
