@@ -82,6 +82,9 @@ keeper_read(struct keeper *k, time_t *newest, bool *accepted, bool *news, struct
 	/* In a restored database an older acceptance is no new one. */
 	*accepted = !k->replaced && (k->suspect ? clock > k->accepted : clock != k->accepted);
 	k->unaged |= k->replaced || k->suspect;
+	/* One that did not count yet was of the database before. */
+	if (k->replaced)
+		k->accept = false;
 	if ((k->replaced || k->suspect) && k->httpd->cache != NULL)
 		ocspcache_flush(k->httpd->cache);
 	k->replaced = k->suspect = false;
