@@ -4,6 +4,7 @@
 #ifndef SMKI_FILE_H
 #define SMKI_FILE_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "smki/buf.h"
@@ -30,6 +31,10 @@ int file_read_secret(const char *path, size_t max, struct buf *out, struct err *
 /* The same for a secret of exactly n octets, where a line end is one of them. Another length:
  * FAIL_INVALID; out is then unchanged. */
 int file_read_key(const char *path, uint8_t *out, size_t n, struct err *err) MUST_USE;
+
+/* May the effective user read the file, and write it when so asked? Missing: FAIL_NOT_FOUND; no:
+ * FAIL_DENIED; cannot be told: FAIL_UNAVAILABLE. The object's kind stands first in the message. */
+int file_may(const char *kind, const char *path, bool write, struct err *err) MUST_USE;
 
 int file_sync_dir(const char *path, struct err *err) MUST_USE;
 /* mkdir with exactly this mode whatever the umask; exists: FAIL_CONFLICT. */

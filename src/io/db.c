@@ -3,19 +3,18 @@
  * durability rests on, compiled statements, and the one translation of SQLite's failures. It is
  * the only file that includes sqlite3.h, and it knows no table.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <sqlite3.h>
 
+#include "smki/file.h"
 #include "smki/mem.h"
 
 #include "db.h"
+#include "hold.h"
 
 /* Kept statements of one handle; a power of two, over twice the texts there are. */
 #define DB_KEPT 256
@@ -49,14 +48,111 @@ struct db {
 static pthread_once_t db_once = PTHREAD_ONCE_INIT;
 
 /*
- * Once a process, before the first handle: nobody reads SQLite's memory statistics, and a mutex
- * around every allocation is what they cost. Refused when somebody else in the process (a token's
- * library) began SQLite before: then they are kept, and all is as well.
+ * The log of a writing handle. SQLite writes a frame in two pieces, 24 octets and a page. They are
+ * held until the file is synced or read: COMMIT (synchronous=FULL) syncs before anybody can see its
+ * frames. What is held after a rollback is dropped, since others may have written at its place by
+ * the next transaction. So nothing is held between transactions, when the log is measured and cut.
  */
+struct db_wal {
+	const sqlite3_io_methods *below;
+	sqlite3_io_methods methods;
+	struct hold hold;
+};
+
+static sqlite3_vfs db_vfs, *db_vfs_below;
+
+/* Behind what SQLite itself keeps of an open file. */
+static struct db_wal *
+wal_of(void *file)
+{
+	size_t own = ((size_t)db_vfs_below->szOsFile + 15) / 16 * 16;
+
+	return (struct db_wal *)(void *)((unsigned char *)file + own);
+}
+
+static int
+wal_write(sqlite3_file *file, const void *data, int len, sqlite3_int64 at)
+{
+	return hold_put(&wal_of(file)->hold, data, len, at);
+}
+
+static int
+wal_read(sqlite3_file *file, void *out, int len, sqlite3_int64 at)
+{
+	int rc = hold_flush(&wal_of(file)->hold);
+
+	return rc != SQLITE_OK ? rc : wal_of(file)->below->xRead(file, out, len, at);
+}
+
+static int
+wal_sync(sqlite3_file *file, int flags)
+{
+	int rc = hold_flush(&wal_of(file)->hold);
+
+	return rc != SQLITE_OK ? rc : wal_of(file)->below->xSync(file, flags);
+}
+
+static int
+wal_close(sqlite3_file *file)
+{
+	hold_end(&wal_of(file)->hold);
+	return wal_of(file)->below->xClose(file);
+}
+
+static int
+wal_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *out)
+{
+	int rc = db_vfs_below->xOpen(db_vfs_below, name, file, flags, out);
+	struct db_wal *wal = wal_of(file);
+
+	if ((flags & SQLITE_OPEN_WAL) == 0 || rc != SQLITE_OK)
+		return rc;
+	*wal = (struct db_wal){ .below = file->pMethods, .methods = *file->pMethods };
+	wal->methods.xClose = wal_close;
+	wal->methods.xRead = wal_read;
+	wal->methods.xWrite = wal_write;
+	wal->methods.xSync = wal_sync;
+	hold_begin(&wal->hold, file->pMethods->xWrite, file);
+	file->pMethods = &wal->methods;
+	return SQLITE_OK;
+}
+
+/* NULL when the handle has none of this kind, or none yet. */
+static struct hold *
+db_wal_hold(struct db *db)
+{
+	sqlite3_file *file = NULL;
+
+	(void)sqlite3_file_control(db->conn, "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+	if (file == NULL || file->pMethods == NULL || file->pMethods->xClose != wal_close)
+		return NULL;
+	return &wal_of(file)->hold;
+}
+
+static void
+db_rolled_back(void *ctx)
+{
+	struct hold *hold = db_wal_hold(ctx);
+
+	if (hold != NULL)
+		hold_drop(hold);
+}
+
+/* Once a process, before the first handle. Nobody reads SQLite's memory statistics, and a mutex
+ * around every allocation is what they cost; refused when somebody else in the process (a token's
+ * library) began SQLite before: then they are kept, and all is as well. */
 static void
 db_library(void)
 {
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	db_vfs_below = sqlite3_vfs_find(NULL);
+	require(db_vfs_below != NULL);
+	db_vfs = *db_vfs_below; /* the rest does not look at whose it is */
+	db_vfs.pNext = NULL;
+	db_vfs.zName = "smki";
+	db_vfs.szOsFile += 16 + (int)sizeof(struct db_wal);
+	db_vfs.xOpen = wal_open;
+	require(sqlite3_vfs_register(&db_vfs, 0) == SQLITE_OK);
 }
 
 /* One line and one code for a failure. A trigger's text is the rule's own words: it stands alone,
@@ -64,6 +160,9 @@ db_library(void)
 static int
 db_fail(struct db *db, int rc, struct err *err)
 {
+	static const int outside[] = { SQLITE_BUSY, SQLITE_FULL, SQLITE_IOERR, SQLITE_READONLY,
+		SQLITE_CORRUPT, SQLITE_CANTOPEN, SQLITE_PROTOCOL, SQLITE_NOMEM, SQLITE_NOLFS,
+		SQLITE_INTERRUPT };
 	const char *text = db->conn != NULL ? sqlite3_errmsg(db->conn) : sqlite3_errstr(rc);
 
 	switch (rc) {
@@ -79,18 +178,10 @@ db_fail(struct db *db, int rc, struct err *err)
 		return err_set(err, FAIL_INVALID, "database: %s", text);
 	case SQLITE_PERM:
 		return err_set(err, FAIL_DENIED, "database: %s", text);
-	case SQLITE_BUSY:
-	case SQLITE_FULL:
-	case SQLITE_IOERR:
-	case SQLITE_READONLY:
-	case SQLITE_CORRUPT:
-	case SQLITE_CANTOPEN:
-	case SQLITE_PROTOCOL:
-	case SQLITE_NOMEM:
-	case SQLITE_NOLFS:
-	case SQLITE_INTERRUPT:
-		return err_set(err, FAIL_UNAVAILABLE, "database: %s", text);
 	}
+	for (size_t i = 0; i < ARRAY_LEN(outside); i++)
+		if ((rc & 0xff) == outside[i])
+			return err_set(err, FAIL_UNAVAILABLE, "database: %s", text);
 	return err_set(err, FAIL_INTERNAL, "database: %s", text);
 }
 
@@ -165,19 +256,16 @@ db_open(const char *path, enum db_mode mode, int busy_ms, struct db **out, struc
 
 	flags |= mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
 	/* SQLite says the same of a missing and of a forbidden file. */
-	if (faccessat(AT_FDCWD, path, mode == DB_READ ? R_OK : R_OK | W_OK, AT_EACCESS) != 0)
-		return err_sys(err,
-		    errno == ENOENT || errno == ENOTDIR ? FAIL_NOT_FOUND
-		    : errno == EACCES			? FAIL_DENIED
-							: FAIL_UNAVAILABLE,
-		    "database %s", path);
+	if (file_may("database", path, mode != DB_READ, err) != 0)
+		return -1;
 	require(pthread_once(&db_once, db_library) == 0);
 	db = mem_alloc(sizeof *db);
-	rc = sqlite3_open_v2(path, &db->conn, flags, NULL);
+	rc = sqlite3_open_v2(path, &db->conn, flags, mode == DB_READ ? NULL : db_vfs.zName);
 	if (rc != SQLITE_OK) {
 		db_fail(db, rc, err);
 		goto out;
 	}
+	(void)sqlite3_rollback_hook(db->conn, db_rolled_back, db);
 	if ((rc = sqlite3_busy_timeout(db->conn, busy_ms)) != SQLITE_OK) {
 		db_fail(db, rc, err);
 		goto out;
@@ -416,6 +504,7 @@ db_commit(struct db *db, bool *again, struct err *err)
 {
 	static const char sql[] = "COMMIT";
 	struct db_stmt *stmt = NULL;
+	const struct hold *hold;
 	int rc;
 
 	*again = false;
@@ -429,6 +518,8 @@ db_commit(struct db *db, bool *again, struct err *err)
 		 * was whole; a sync that fails is IOERR, and nobody knows. */
 		*again = (rc & 0xff) == SQLITE_BUSY || (rc & 0xff) == SQLITE_FULL;
 	}
+	hold = db_wal_hold(db);
+	require(rc != SQLITE_DONE || hold == NULL || hold->len == 0); /* others see it now */
 	db_reset(stmt);
 	return rc == SQLITE_DONE ? 0 : -1;
 }

@@ -47,6 +47,14 @@ file_fail(struct err *err, const char *path)
 	return err_sys(err, file_code(errno), "%s", path);
 }
 
+int
+file_may(const char *kind, const char *path, bool write, struct err *err)
+{
+	if (faccessat(AT_FDCWD, path, write ? R_OK | W_OK : R_OK, AT_EACCESS) == 0)
+		return 0;
+	return err_sys(err, file_code(errno), "%s %s", kind, path);
+}
+
 /* All of fd onto out, which has room for max + 1 octets at its end. */
 static int
 file_drain(int fd, const char *path, size_t max, struct buf *out, struct err *err)

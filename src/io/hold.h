@@ -1,0 +1,36 @@
+/*
+ * What is appended to a file, held in memory so that it reaches the file in large pieces: one call
+ * of the kernel instead of many, and whole blocks (a part of one that has left memory is read from
+ * the disk before it is written). Private to src/io. A hold belongs to one thread at a time.
+ */
+#ifndef SMKI_HOLD_H
+#define SMKI_HOLD_H
+
+/* Octets held at most. SQLite's own function takes less than 128 KiB a call. */
+#define HOLD_MAX (124 * 1024)
+
+struct sqlite3_file; /* only handed on */
+
+struct hold {
+	/* 0, or a code that the call that needed it returns. */
+	int (*write)(struct sqlite3_file *file, const void *data, int len, long long at);
+	struct sqlite3_file *file;
+	unsigned char *octets; /* HOLD_MAX, owned; from hold_begin to hold_end */
+	long long at;	       /* where they begin in the file */
+	int len;
+};
+
+void hold_begin(struct hold *out,
+    int (*write)(struct sqlite3_file *file, const void *data, int len, long long at),
+    struct sqlite3_file *file);
+/* What is held is gone. */
+void hold_end(struct hold *hold);
+/* Write len octets (HOLD_MAX at most) at an offset, now or later; what is held and does not lie
+ * right before them is written first. */
+int hold_put(struct hold *hold, const void *data, int len, long long at);
+/* Write what is held. Whether it succeeds or not, nothing is held any more. */
+int hold_flush(struct hold *hold);
+/* Forget what is held. */
+void hold_drop(struct hold *hold);
+
+#endif
