@@ -68,6 +68,7 @@ struct admin_crl_ask {
 
 struct admin_find {
 	bool by_device;	   /* else by serial */
+	bool der;	   /* the certificates themselves too */
 	char ca[NAME_LEN]; /* "" = any */
 	struct serial serial;
 	struct eui64 device;
@@ -75,7 +76,7 @@ struct admin_find {
 
 struct admin_found {
 	struct store_cert cert;
-	struct buf der; /* owned: admin_found_free */
+	struct buf der; /* empty unless asked for; owned: admin_found_free */
 	size_t n_events;
 	struct store_event event[ADMIN_EVENTS_MAX];
 };

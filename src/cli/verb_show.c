@@ -10,10 +10,12 @@
 #include "cli.h"
 #include "smki/cert.h"
 #include "smki/der.h"
+#include "smki/hex.h"
 #include "smki/mem.h"
 
 struct show_run {
 	struct cli *cli;
+	bool pem; /* the certificates themselves */
 	size_t n;
 };
 
@@ -49,21 +51,25 @@ show_event(const struct cli *cli, const struct store_event *e, int first)
 }
 
 static void
-show_cert(struct cli *cli, const struct admin_found *found)
+show_json(const struct cli *cli, const struct admin_found *found, struct buf *pem)
+{
+	putchar('{');
+	json_cert_members(&found->cert);
+	if (pem->len > 0)
+		json_str("certificate", buf_text(pem), 0);
+	fputs(",\"events\":[", stdout);
+	for (size_t i = 0; i < found->n_events; i++)
+		show_event(cli, &found->event[i], i == 0);
+	puts("]}");
+}
+
+static void
+show_text(const struct cli *cli, const struct admin_found *found)
 {
 	const struct store_cert *c = &found->cert;
 	char serial[SERIAL_TEXT_LEN], holder[HOLDER_TEXT_LEN], from[TIME_TEXT_LEN],
 	    until[TIME_TEXT_LEN], changed[TIME_TEXT_LEN];
 
-	if (cli->json) {
-		putchar('{');
-		json_cert_members(c);
-		fputs(",\"events\":[", stdout);
-		for (size_t i = 0; i < found->n_events; i++)
-			show_event(cli, &found->event[i], i == 0);
-		puts("]}");
-		return;
-	}
 	serial_text(&c->serial, serial);
 	holder_text(&c->holder, holder);
 	time_text(c->not_before, from);
@@ -88,14 +94,25 @@ show_reply(void *ctx, struct wire_in *in, struct err *err)
 {
 	struct show_run *run = ctx;
 	struct admin_found *found = mem_alloc(sizeof *found);
+	struct buf pem = { 0 };
 	int r = admin_found_get(in, found, err);
 
 	if (r == 0) {
-		if (run->n++ != 0 && !run->cli->json)
-			putchar('\n');
-		show_cert(run->cli, found);
+		if (run->pem)
+			pem_encode("CERTIFICATE", found->der.data, found->der.len, &pem);
+		if (run->cli->json) {
+			show_json(run->cli, found, &pem);
+		} else if (run->pem) {
+			fputs(buf_text(&pem), stdout);
+		} else {
+			if (run->n != 0)
+				putchar('\n');
+			show_text(run->cli, found);
+		}
+		run->n++;
 		admin_found_free(found);
 	}
+	buf_free(&pem);
 	free(found);
 	return r;
 }
@@ -138,6 +155,7 @@ show_verb(struct cli *cli, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "ca", required_argument, NULL, 'c' },
+		{ "pem", no_argument, NULL, 'p' },
 		{ NULL, 0, NULL, 0 },
 	};
 	struct show_run run = { .cli = cli };
@@ -148,6 +166,10 @@ show_verb(struct cli *cli, int argc, char **argv)
 	int c, r = 0;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+		if (c == 'p') {
+			run.pem = find.der = device.der = true;
+			continue;
+		}
 		if (c != 'c')
 			return cli_usage("show");
 		if (option_name("ca", optarg, find.ca, &err) != 0)

@@ -84,6 +84,7 @@ void
 admin_find_put(struct buf *msg, const struct admin_find *find)
 {
 	payload_bool_put(msg, find->by_device);
+	payload_bool_put(msg, find->der);
 	wire_put_str(msg, find->ca);
 	payload_serial_put(msg, &find->serial);
 	payload_device_put(msg, &find->device);
@@ -95,6 +96,7 @@ admin_find_get(struct wire_in *in, struct admin_find *out, struct err *err)
 	struct admin_find find = { 0 };
 
 	find.by_device = payload_bool_get(in);
+	find.der = payload_bool_get(in);
 	wire_get_str(in, find.ca, sizeof(find.ca));
 	payload_serial_get(in, find.by_device, &find.serial);
 	payload_device_get(in, &find.device);

@@ -291,7 +291,7 @@ query_show_one(struct query_show *q, struct store *reader, struct err *err)
 	q->found.n_events = 0;
 	buf_reset(&q->found.der);
 	if (store_cert_get(reader, q->id[q->next++], &q->found.cert, err) != 0 ||
-	    store_cert_der(reader, q->found.cert.id, &q->found.der, err) != 0)
+	    (q->find.der && store_cert_der(reader, q->found.cert.id, &q->found.der, err) != 0))
 		return -1;
 	return store_event_each(reader, q->found.cert.id, query_show_event, &q->found, err);
 }

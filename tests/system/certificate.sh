@@ -53,6 +53,11 @@ same "all serials differ" 6 "$(for i in 1 2 3 4 5 6; do
 done | sort -u | wc -l)"
 same "what show says" "00db1234560a0001 device-signature valid" "$($smki --json show \
     "$dir/d1.pem" | jq -r '"\(.holder) \(.profile) \(.state)"')"
+same "show --pem prints the certificate" "$(cat "$dir/d1.pem")" "$($smki show --pem "$(demo_serial \
+    "$dir/d1.pem")")"
+same "so does --json" "$(cat "$dir/d1.pem")" "$($smki --json show --pem "$dir/d1.pem" |
+    jq -r .certificate)"
+same "only when asked" null "$($smki --json show "$dir/d1.pem" | jq .certificate)"
 
 title "every shape of a request gives a certificate"
 number=0
@@ -155,6 +160,7 @@ while [ "$i" -lt 130 ]; do
 	    "$dir/many.csr" 2>"$work/stderr" || fail "certificate $i: $(cat "$work/stderr")"
 done
 same "show" 130 "$($smki --json show $eui | jq -s length)"
+same "show --pem" 130 "$($smki show --pem $eui | grep -c '^-----BEGIN CERTIFICATE-----$')"
 ends 0 "revoke all of them" $smki revoke --device $eui
 same "as told" 130 "$(grep -c ' revoked ' "$work/stdout")"
 same "none is left" '' "$($smki list --device $eui --state valid)"

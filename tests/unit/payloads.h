@@ -135,7 +135,7 @@ static uint8_t octets[] = "bytes of something, not read here";
 static const struct admin_hello hello = { "0.1.0", ROLE_OPERATOR, 4294967294LL };
 static const struct admin_name ca_name = { "issuing" };
 static const struct admin_crl_ask crl_ask = { "issuing", CRL_SHARD, 4711 };
-static const struct admin_find find = { true, "root", SERIAL, DEVICE };
+static const struct admin_find find = { true, true, "root", SERIAL, DEVICE };
 static const struct admin_found found = { .cert = CERT,
 	.der = BYTES,
 	.n_events = 2,
@@ -184,8 +184,8 @@ static const struct field hello_f[] = { FIELD(admin_hello, version), FIELD(admin
 static const struct field name_f[] = { FIELD(admin_name, ca) };
 static const struct field crl_ask_f[] = { FIELD(admin_crl_ask, ca), FIELD(admin_crl_ask, kind),
 	FIELD(admin_crl_ask, shard) };
-static const struct field find_f[] = { FIELD(admin_find, by_device), FIELD(admin_find, ca),
-	FIELD(admin_find, serial), FIELD(admin_find, device) };
+static const struct field find_f[] = { FIELD(admin_find, by_device), FIELD(admin_find, der),
+	FIELD(admin_find, ca), FIELD(admin_find, serial), FIELD(admin_find, device) };
 #define CERT_FIELDS(type, m)                                                                       \
 	FIELD(type, m.id), FIELD(type, m.ca), FIELD(type, m.ca_name), FIELD(type, m.serial),       \
 	    FIELD(type, m.profile), FIELD(type, m.holder.kind), FIELD(type, m.holder.name),        \
