@@ -176,6 +176,18 @@ request_send(struct request *req, struct buf *msg)
 	conn_put(req->conn, msg);
 }
 
+bool
+request_is_bulk(struct request *req)
+{
+	struct conn *conn = req->conn;
+	unsigned requests;
+
+	pthread_mutex_lock(&conn->lock);
+	requests = conn->requests;
+	pthread_mutex_unlock(&conn->lock);
+	return !conn->front && requests > CONN_SINGLE_MAX;
+}
+
 /* why: an error's text, which may hold what a peer wrote: bounded, and one line by err_set. */
 static void
 request_log(const struct request *req, const char *out, const char *why)

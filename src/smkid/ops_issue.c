@@ -76,6 +76,7 @@ op_issue(struct request *req, struct wire_in *in)
 	issuing = mem_alloc(sizeof(*issuing));
 	issuing->item.begin = issuing_begin;
 	issuing->item.finish = issuing_finish;
+	issuing->item.bulk = request_is_bulk(req);
 	issuing->req = req;
 	issuing->task = task;
 	task->done = issuing_end;

@@ -1,5 +1,5 @@
 /*
- * A queue and the threads that empty it. Knows nothing of what it runs.
+ * Two queues and the threads that empty them. Knows nothing of what it runs.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -21,29 +21,49 @@ struct pool_thread {
 	pthread_t thread;
 };
 
+struct pool_queue {
+	struct pool_item *first, *last;
+	size_t n;
+};
+
 struct pool {
 	struct pool_conf conf;
 	pthread_mutex_t lock;
 	pthread_cond_t work;
-	struct pool_item *first, *last;
-	size_t waiting;
+	struct pool_queue single, bulk;
+	bool bulk_next; /* whose turn it is when both have some */
 	bool stopping;
 	int64_t next_tick_ms;
 	size_t running; /* threads that were started */
 	struct pool_thread *threads;
 };
 
+static struct pool_queue *
+pool_queue(struct pool *pool, const struct pool_item *item)
+{
+	return item->bulk ? &pool->bulk : &pool->single;
+}
+
+/* Lock held. */
+static bool
+pool_has_work(const struct pool *pool)
+{
+	return pool->single.n > 0 || pool->bulk.n > 0;
+}
+
 /* Lock held. */
 static void
 pool_append(struct pool *pool, struct pool_item *item)
 {
+	struct pool_queue *queue = pool_queue(pool, item);
+
 	item->next = NULL;
-	if (pool->last != NULL)
-		pool->last->next = item;
+	if (queue->last != NULL)
+		queue->last->next = item;
 	else
-		pool->first = item;
-	pool->last = item;
-	pool->waiting++;
+		queue->first = item;
+	queue->last = item;
+	queue->n++;
 	pthread_cond_signal(&pool->work);
 }
 
@@ -57,37 +77,48 @@ pool_wait(struct pool *pool)
 	};
 	int rc = 0;
 
-	while (pool->first == NULL && !pool->stopping && rc == 0)
+	while (!pool_has_work(pool) && !pool->stopping && rc == 0)
 		rc = pool->conf.tick != NULL
 			 ? pthread_cond_timedwait(&pool->work, &pool->lock, &until)
 			 : pthread_cond_wait(&pool->work, &pool->lock);
 }
 
 /* Lock held. */
-static struct pool_item *
-pool_take_one(struct pool *pool)
+static struct pool_queue *
+pool_turn(struct pool *pool)
 {
-	struct pool_item *item = pool->first;
+	if (pool->single.n == 0)
+		return &pool->bulk;
+	if (pool->bulk.n == 0)
+		return &pool->single;
+	pool->bulk_next = !pool->bulk_next;
+	return pool->bulk_next ? &pool->single : &pool->bulk;
+}
 
-	if (item == NULL)
-		return NULL;
-	pool->first = item->next;
-	if (pool->first == NULL)
-		pool->last = NULL;
-	pool->waiting--;
+/* Of a queue that is not empty. */
+static struct pool_item *
+pool_take_one(struct pool_queue *queue)
+{
+	struct pool_item *item = queue->first;
+
+	queue->first = item->next;
+	if (queue->first == NULL)
+		queue->last = NULL;
+	queue->n--;
 	return item;
 }
 
 /* Lock held. One item; or several that can be begun together, but no more than this thread's share
- * of what waits. 0 when nothing does. */
+ * of what waits with them. 0 when nothing does. */
 static size_t
 pool_take(struct pool *pool, size_t together, struct pool_item *item[POOL_TOGETHER])
 {
-	size_t share = pool->waiting / pool->conf.threads + 1, n = 0;
+	struct pool_queue *queue = pool_turn(pool);
+	size_t share = queue->n / pool->conf.threads + 1, n = 0;
 
-	while (pool->first != NULL && n < together &&
-	       (n == 0 || (n < share && item[0]->begin != NULL && pool->first->begin != NULL)))
-		item[n++] = pool_take_one(pool);
+	while (queue->first != NULL && n < together &&
+	       (n == 0 || (n < share && item[0]->begin != NULL && queue->first->begin != NULL)))
+		item[n++] = pool_take_one(queue);
 	return n;
 }
 
@@ -201,7 +232,7 @@ pool_free(struct pool *pool)
 		require(pthread_join(pool->threads[i].thread, NULL) == 0);
 		store_close(pool->threads[i].reader);
 	}
-	require(pool->first == NULL);
+	require(!pool_has_work(pool));
 	pthread_cond_destroy(&pool->work);
 	pthread_mutex_destroy(&pool->lock);
 	free(pool->threads);
@@ -211,12 +242,14 @@ pool_free(struct pool *pool)
 int
 pool_put(struct pool *pool, struct pool_item *item, struct err *err)
 {
+	size_t waiting;
 	int r = -1;
 
 	pthread_mutex_lock(&pool->lock);
-	if (pool->waiting >= pool->conf.max) {
-		err_set(err, FAIL_LIMIT, "smkid: %zu requests are waiting already; try again",
-		    pool->waiting);
+	waiting = pool_queue(pool, item)->n;
+	if (waiting >= pool->conf.max) {
+		err_set(
+		    err, FAIL_LIMIT, "smkid: %zu requests are waiting already; try again", waiting);
 	} else {
 		pool_append(pool, item);
 		r = 0;
@@ -239,7 +272,7 @@ pool_waiting(struct pool *pool)
 	size_t n;
 
 	pthread_mutex_lock(&pool->lock);
-	n = pool->waiting;
+	n = pool->single.n + pool->bulk.n;
 	pthread_mutex_unlock(&pool->lock);
 	return n;
 }

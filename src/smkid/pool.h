@@ -1,5 +1,6 @@
 /*
- * Threads that take work from one queue, each with its own read-only database handle.
+ * Threads that take work from two queues, each with its own read-only database handle. Work that
+ * comes in bulk waits in one of its own: while both have some, they take turns.
  */
 #ifndef SMKID_POOL_H
 #define SMKID_POOL_H
@@ -13,6 +14,7 @@
 /* Embedded first in what is to be done; run() or begin() owns it from then on. */
 struct pool_item {
 	struct pool_item *next;
+	bool bulk; /* one of many that its asker has under way */
 	void (*run)(struct pool_item *item, struct store *reader);
 	/* Instead of run(), for work with a wait in the middle: true when finish(), in the same thread,
 	 * is to wait and do the rest. In between others may be begun. */
@@ -24,7 +26,7 @@ struct pool_conf {
 	const char *db; /* path of the database */
 	long cache;	/* MiB of its pages that each thread keeps */
 	size_t threads;
-	size_t max; /* waiting items, more are FAIL_LIMIT */
+	size_t max; /* items waiting in each queue, more are FAIL_LIMIT */
 	/* Called by a thread about every tick_ms; NULL = nothing to do by itself. */
 	void (*tick)(void *ctx, struct store *reader);
 	void *ctx;
@@ -39,6 +41,6 @@ void pool_free(struct pool *pool);
 int pool_put(struct pool *pool, struct pool_item *item, struct err *err) MUST_USE;
 /* For work that was accepted before: never refused. */
 void pool_put_again(struct pool *pool, struct pool_item *item);
-size_t pool_waiting(struct pool *pool);
+size_t pool_waiting(struct pool *pool); /* in both queues */
 
 #endif

@@ -68,6 +68,8 @@ void request_start(const struct request *req, struct buf *msg, bool more);
 void request_last(struct buf *msg);
 /* Send one of several replies. msg is emptied. */
 void request_send(struct request *req, struct buf *msg);
+/* Is this one of many of an operator's connection? Those of the front are different meters'. */
+bool request_is_bulk(struct request *req);
 /* Send the last reply, log, forget the request. Each request ends in exactly one of the three. */
 void request_end(struct request *req, struct buf *msg);
 void request_fail(struct request *req, const struct err *err);

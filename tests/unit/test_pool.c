@@ -1,0 +1,175 @@
+/*
+ * Threads and their two queues: what comes in bulk and what comes alone take turns, in the order of
+ * their arrival each, and neither fills the other's queue.
+ */
+#include <pthread.h>
+
+#include "pool.h"
+#include "store_db.h"
+
+#define N_BULK 20
+#define N_SINGLE 5
+#define QUEUE_MAX 20
+
+struct work {
+	struct pool_item item; /* first */
+	char name;
+};
+
+static struct pool *pool;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
+static bool open_gate, at_gate;
+static char done[64];
+static size_t n_done;
+
+static void
+note(char name)
+{
+	pthread_mutex_lock(&lock);
+	done[n_done++] = name;
+	pthread_mutex_unlock(&lock);
+}
+
+static void
+run(struct pool_item *item, struct store *reader)
+{
+	(void)reader;
+	note(((struct work *)item)->name);
+}
+
+/* The one thread waits in here until all the rest is queued. */
+static void
+run_gate(struct pool_item *item, struct store *reader)
+{
+	(void)item;
+	(void)reader;
+	pthread_mutex_lock(&lock);
+	at_gate = true;
+	pthread_cond_broadcast(&moved);
+	while (!open_gate)
+		pthread_cond_wait(&moved, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+static bool
+begin(struct pool_item *item, struct store *reader)
+{
+	run(item, reader);
+	return true;
+}
+
+static void
+finish(struct pool_item *item)
+{
+	note((char)(((struct work *)item)->name + 'a' - 'A'));
+}
+
+static struct pool_item gate = { .run = run_gate };
+
+static void
+begin_world(void)
+{
+	struct pool_conf conf = { .db = path, .cache = 1, .threads = 1, .max = QUEUE_MAX };
+	struct store *store = NULL;
+	struct err err;
+
+	store_dir();
+	MUST(store_open(path, STORE_CREATE, &store, &err));
+	store_close(store);
+	open_gate = at_gate = false;
+	n_done = 0;
+	MUST(pool_new(&conf, &pool, &err));
+	MUST(pool_put(pool, &gate, &err));
+	pthread_mutex_lock(&lock);
+	while (!at_gate)
+		pthread_cond_wait(&moved, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+/* Everything that waits is done before the threads end. */
+static void
+end_world(void)
+{
+	pthread_mutex_lock(&lock);
+	open_gate = true;
+	pthread_cond_broadcast(&moved);
+	pthread_mutex_unlock(&lock);
+	pool_free(pool);
+	store_dir_end();
+	done[n_done] = '\0';
+}
+
+static void
+test_turns(void)
+{
+	struct work bulk[N_BULK], single[N_SINGLE];
+	struct err err;
+
+	begin_world();
+	for (int i = 0; i < N_BULK; i++) {
+		bulk[i] = (struct work){ { .run = run, .bulk = true }, (char)('A' + i) };
+		MUST(pool_put(pool, &bulk[i].item, &err));
+	}
+	for (int i = 0; i < N_SINGLE; i++) {
+		single[i] = (struct work){ { .run = run }, (char)('0' + i) };
+		MUST(pool_put(pool, &single[i].item, &err));
+	}
+	CU_ASSERT_EQUAL(pool_waiting(pool), N_BULK + N_SINGLE);
+	end_world();
+	CU_ASSERT_STRING_EQUAL(done, "0A1B2C3D4EFGHIJKLMNOPQRST");
+}
+
+/* Work with a wait in the middle is begun together, of one queue only. */
+static void
+test_together(void)
+{
+	struct work bulk[8], single;
+	struct err err;
+
+	begin_world();
+	for (int i = 0; i < 8; i++) {
+		bulk[i] = (struct work){ { .begin = begin, .finish = finish, .bulk = true },
+			(char)('A' + i) };
+		MUST(pool_put(pool, &bulk[i].item, &err));
+	}
+	single = (struct work){ { .begin = begin, .finish = finish }, 'Z' };
+	MUST(pool_put(pool, &single.item, &err));
+	end_world();
+	CU_ASSERT_EQUAL(n_done, 18);
+	CU_ASSERT_EQUAL(strncmp(done, "Zz", 2), 0);
+	CU_ASSERT_PTR_NULL(strpbrk(done + 2, "Zz"));
+	CU_ASSERT_EQUAL(strncmp(done + 2, "ABab", 4), 0);
+}
+
+static void
+test_full(void)
+{
+	struct work bulk[QUEUE_MAX + 1], single;
+	struct err err = { 0 };
+
+	begin_world();
+	for (int i = 0; i < QUEUE_MAX; i++) {
+		bulk[i] = (struct work){ { .run = run, .bulk = true }, 'A' };
+		MUST(pool_put(pool, &bulk[i].item, &err));
+	}
+	bulk[QUEUE_MAX] = bulk[0];
+	CHECK(pool_put(pool, &bulk[QUEUE_MAX].item, &err) == -1 && err.code == FAIL_LIMIT);
+	single = (struct work){ { .run = run }, 'Z' };
+	MUST(pool_put(pool, &single.item, &err));
+	/* What was accepted before comes back whatever waits. */
+	bulk[QUEUE_MAX].name = 'B';
+	pool_put_again(pool, &bulk[QUEUE_MAX].item);
+	CU_ASSERT_EQUAL(pool_waiting(pool), QUEUE_MAX + 2);
+	end_world();
+	CU_ASSERT_EQUAL(n_done, QUEUE_MAX + 2);
+	CHECK(done[0] == 'Z' && done[n_done - 1] == 'B');
+}
+
+static const struct test_case cases[] = {
+	{ "turns", test_turns },
+	{ "together", test_together },
+	{ "full", test_full },
+};
+
+TEST_MAIN("pool", cases)
