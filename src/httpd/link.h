@@ -9,7 +9,7 @@
 #include "smki/home.h"
 #include "smki/wire.h"
 
-/* Requests on their way at the same time; smkid reads no more than 64 of one connection. */
+/* Requests on their way at the same time. */
 #define LINK_CALLS_MAX 60
 
 struct link;

@@ -29,8 +29,9 @@
 #include "smki/mem.h"
 #include "smki/rng.h"
 
-/* Requests that wait for a worker, questions that wait for a thread, lists asked for. */
-#define SMKID_WORK_MAX 4096
+/* Requests that wait for a worker (as many again in bulk), questions that wait for a thread, lists
+ * asked for. */
+#define SMKID_WORK_MAX 2048
 #define SMKID_QUERIES_MAX 1024
 #define SMKID_KEEPER_MAX 64
 #define SMKID_QUERY_THREADS 2

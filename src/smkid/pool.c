@@ -31,7 +31,7 @@ struct pool {
 	pthread_mutex_t lock;
 	pthread_cond_t work;
 	struct pool_queue single, bulk;
-	bool bulk_next; /* whose turn it is when both have some */
+	size_t owed; /* single items that are to be taken before bulk has its next turn */
 	bool stopping;
 	int64_t next_tick_ms;
 	size_t running; /* threads that were started */
@@ -89,10 +89,7 @@ pool_turn(struct pool *pool)
 {
 	if (pool->single.n == 0)
 		return &pool->bulk;
-	if (pool->bulk.n == 0)
-		return &pool->single;
-	pool->bulk_next = !pool->bulk_next;
-	return pool->bulk_next ? &pool->single : &pool->bulk;
+	return pool->bulk.n == 0 || pool->owed > 0 ? &pool->single : &pool->bulk;
 }
 
 /* Of a queue that is not empty. */
@@ -119,6 +116,10 @@ pool_take(struct pool *pool, size_t together, struct pool_item *item[POOL_TOGETH
 	while (queue->first != NULL && n < together &&
 	       (n == 0 || (n < share && item[0]->begin != NULL && queue->first->begin != NULL)))
 		item[n++] = pool_take_one(queue);
+	if (queue == &pool->bulk)
+		pool->owed = n;
+	else
+		pool->owed -= n < pool->owed ? n : pool->owed;
 	return n;
 }
 

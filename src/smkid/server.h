@@ -18,7 +18,8 @@
 #define SERVER_STRANGERS_LINES 10
 /* Requests of one connection on their way; with more it is not read. */
 #define CONN_REQUESTS_MAX 512
-/* With more of them an operator's connection asks in bulk: its work takes turns with all other. */
+/* With more of them an operator's connection asks in bulk: what it issues takes turns with all
+ * other work (pool.h). */
 #define CONN_SINGLE_MAX 4
 /* Octets of replies that wait for the peer: with more it is not read and its streams wait. */
 #define CONN_OUT_MAX (512 * 1024)

@@ -10,6 +10,7 @@
 #define N_BULK 20
 #define N_SINGLE 5
 #define QUEUE_MAX 20
+#define MANY 200
 
 struct work {
 	struct pool_item item; /* first */
@@ -20,7 +21,7 @@ static struct pool *pool;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
 static bool open_gate, at_gate;
-static char done[64];
+static char done[3 * MANY + 1];
 static size_t n_done;
 
 static void
@@ -68,9 +69,9 @@ finish(struct pool_item *item)
 static struct pool_item gate = { .run = run_gate };
 
 static void
-begin_world(void)
+begin_world(size_t max)
 {
-	struct pool_conf conf = { .db = path, .cache = 1, .threads = 1, .max = QUEUE_MAX };
+	struct pool_conf conf = { .db = path, .cache = 1, .threads = 1, .max = max };
 	struct store *store = NULL;
 	struct err err;
 
@@ -106,7 +107,7 @@ test_turns(void)
 	struct work bulk[N_BULK], single[N_SINGLE];
 	struct err err;
 
-	begin_world();
+	begin_world(QUEUE_MAX);
 	for (int i = 0; i < N_BULK; i++) {
 		bulk[i] = (struct work){ { .run = run, .bulk = true }, (char)('A' + i) };
 		MUST(pool_put(pool, &bulk[i].item, &err));
@@ -117,7 +118,34 @@ test_turns(void)
 	}
 	CU_ASSERT_EQUAL(pool_waiting(pool), N_BULK + N_SINGLE);
 	end_world();
-	CU_ASSERT_STRING_EQUAL(done, "0A1B2C3D4EFGHIJKLMNOPQRST");
+	CU_ASSERT_STRING_EQUAL(done, "A0B1C2D3E4FGHIJKLMNOPQRST");
+}
+
+/* As many items, not as many turns: what is begun together counts each. */
+static void
+test_shares(void)
+{
+	struct work bulk[MANY], single[MANY];
+	int ahead = 0, most = 0;
+	struct err err;
+
+	begin_world(MANY);
+	for (int i = 0; i < MANY; i++) {
+		bulk[i] = (struct work){ { .begin = begin, .finish = finish, .bulk = true }, 'A' };
+		MUST(pool_put(pool, &bulk[i].item, &err));
+	}
+	for (int i = 0; i < MANY; i++) {
+		single[i] = (struct work){ { .run = run }, 's' };
+		MUST(pool_put(pool, &single[i].item, &err));
+	}
+	end_world();
+	CU_ASSERT_EQUAL(n_done, 3 * MANY);
+	for (const char *p = done; *p != '\0'; p++) {
+		ahead += *p == 'A' ? 1 : *p == 's' ? -1 : 0;
+		most = ahead > most ? ahead : most;
+	}
+	CHECK(ahead == 0 && most <= POOL_TOGETHER);
+	CU_ASSERT_PTR_NOT_NULL(strstr(done, "ssssssss")); /* taken one by one, in one turn */
 }
 
 /* Work with a wait in the middle is begun together, of one queue only. */
@@ -127,7 +155,7 @@ test_together(void)
 	struct work bulk[8], single;
 	struct err err;
 
-	begin_world();
+	begin_world(QUEUE_MAX);
 	for (int i = 0; i < 8; i++) {
 		bulk[i] = (struct work){ { .begin = begin, .finish = finish, .bulk = true },
 			(char)('A' + i) };
@@ -137,9 +165,8 @@ test_together(void)
 	MUST(pool_put(pool, &single.item, &err));
 	end_world();
 	CU_ASSERT_EQUAL(n_done, 18);
-	CU_ASSERT_EQUAL(strncmp(done, "Zz", 2), 0);
-	CU_ASSERT_PTR_NULL(strpbrk(done + 2, "Zz"));
-	CU_ASSERT_EQUAL(strncmp(done + 2, "ABab", 4), 0);
+	CU_ASSERT_EQUAL(strncmp(done, "ABabZz", 6), 0);
+	CU_ASSERT_PTR_NULL(strpbrk(done + 6, "Zz"));
 }
 
 static void
@@ -148,7 +175,7 @@ test_full(void)
 	struct work bulk[QUEUE_MAX + 1], single;
 	struct err err = { 0 };
 
-	begin_world();
+	begin_world(QUEUE_MAX);
 	for (int i = 0; i < QUEUE_MAX; i++) {
 		bulk[i] = (struct work){ { .run = run, .bulk = true }, 'A' };
 		MUST(pool_put(pool, &bulk[i].item, &err));
@@ -163,11 +190,12 @@ test_full(void)
 	CU_ASSERT_EQUAL(pool_waiting(pool), QUEUE_MAX + 2);
 	end_world();
 	CU_ASSERT_EQUAL(n_done, QUEUE_MAX + 2);
-	CHECK(done[0] == 'Z' && done[n_done - 1] == 'B');
+	CHECK(done[1] == 'Z' && done[n_done - 1] == 'B');
 }
 
 static const struct test_case cases[] = {
 	{ "turns", test_turns },
+	{ "shares", test_shares },
 	{ "together", test_together },
 	{ "full", test_full },
 };
