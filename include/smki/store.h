@@ -56,7 +56,9 @@ void store_rollback(struct store *store);
 int store_in_transaction(const struct store *store);
 int store_savepoint(struct store *store, struct err *err) MUST_USE;
 int store_release(struct store *store, struct err *err) MUST_USE;
-int store_undo(struct store *store, struct err *err) MUST_USE; /* back to the savepoint, release */
+/* Back to the savepoint, and release it. FAIL_LIMIT: the transaction is larger than the page cache,
+ * roll it back. */
+int store_undo(struct store *store, struct err *err) MUST_USE;
 
 /* One consistent view over several reads, as of now (READ or WRITE handle, outside a transaction).
  * What it sees is committed. */

@@ -50,8 +50,9 @@ static pthread_once_t db_once = PTHREAD_ONCE_INIT;
 /*
  * The log of a writing handle. SQLite writes a frame in two pieces, 24 octets and a page. They are
  * held until the file is synced or read: COMMIT (synchronous=FULL) syncs before anybody can see its
- * frames. What is held after a rollback is dropped, since others may have written at its place by
- * the next transaction. So nothing is held between transactions, when the log is measured and cut.
+ * frames. After a write that failed nothing but a rollback succeeds: SQLite undoes a statement that
+ * failed in reading, and would commit the rest. What is held after a rollback is dropped, since
+ * others may have written at its place by the next transaction. So nothing is held between transactions, when the log is measured and cut.
  */
 struct db_wal {
 	const sqlite3_io_methods *below;
@@ -65,9 +66,7 @@ static sqlite3_vfs db_vfs, *db_vfs_below;
 static struct db_wal *
 wal_of(void *file)
 {
-	size_t own = ((size_t)db_vfs_below->szOsFile + 15) / 16 * 16;
-
-	return (struct db_wal *)(void *)((unsigned char *)file + own);
+	return (void *)((unsigned char *)file + ((size_t)db_vfs_below->szOsFile + 15) / 16 * 16);
 }
 
 static int
@@ -138,9 +137,8 @@ db_rolled_back(void *ctx)
 		hold_drop(hold);
 }
 
-/* Once a process, before the first handle. Nobody reads SQLite's memory statistics, and a mutex
- * around every allocation is what they cost; refused when somebody else in the process (a token's
- * library) began SQLite before: then they are kept, and all is as well. */
+/* Once a process, before the first handle. SQLite's memory statistics, which nobody reads, cost a
+ * mutex around every allocation; they stay when a token's library began SQLite before. */
 static void
 db_library(void)
 {
@@ -155,8 +153,7 @@ db_library(void)
 	require(sqlite3_vfs_register(&db_vfs, 0) == SQLITE_OK);
 }
 
-/* One line and one code for a failure. A trigger's text is the rule's own words: it stands alone,
- * the caller puts the object before it. */
+/* One line and one code for a failure. A trigger's text is the rule's own words: it stands alone. */
 static int
 db_fail(struct db *db, int rc, struct err *err)
 {
@@ -261,15 +258,13 @@ db_open(const char *path, enum db_mode mode, int busy_ms, struct db **out, struc
 	require(pthread_once(&db_once, db_library) == 0);
 	db = mem_alloc(sizeof *db);
 	rc = sqlite3_open_v2(path, &db->conn, flags, mode == DB_READ ? NULL : db_vfs.zName);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_busy_timeout(db->conn, busy_ms);
 	if (rc != SQLITE_OK) {
 		db_fail(db, rc, err);
 		goto out;
 	}
 	(void)sqlite3_rollback_hook(db->conn, db_rolled_back, db);
-	if ((rc = sqlite3_busy_timeout(db->conn, busy_ms)) != SQLITE_OK) {
-		db_fail(db, rc, err);
-		goto out;
-	}
 	if (db_config(db, mode, err) != 0)
 		goto out;
 	*out = db;
@@ -287,6 +282,7 @@ db_close(struct db *db)
 {
 	if (db == NULL)
 		return;
+	db_rollback(db);
 	for (size_t i = 0; i < DB_KEPT; i++)
 		db_finish(db->kept[i].stmt);
 	/* A statement of its own that somebody still holds would make this fail: our bug. */
@@ -312,12 +308,12 @@ db_script(struct db *db, const char *sql, struct err *err)
 	return rc == SQLITE_OK ? 0 : db_fail(db, rc, err);
 }
 
-static int
-db_compile(struct db *db, const char *sql, unsigned flags, struct db_stmt **out, struct err *err)
+int
+db_prepare(struct db *db, const char *sql, struct db_stmt **out, struct err *err)
 {
 	sqlite3_stmt *vm = NULL;
 	struct db_stmt *stmt;
-	int rc = sqlite3_prepare_v3(db->conn, sql, -1, flags, &vm, NULL);
+	int rc = sqlite3_prepare_v3(db->conn, sql, -1, SQLITE_PREPARE_PERSISTENT, &vm, NULL);
 
 	if (rc != SQLITE_OK)
 		return db_fail(db, rc, err);
@@ -341,7 +337,7 @@ db_stmt(struct db *db, const char *sql, struct db_stmt **out, struct err *err)
 	if (db->kept[i].sql == NULL) {
 		struct db_stmt *stmt = NULL;
 
-		if (db_compile(db, sql, SQLITE_PREPARE_PERSISTENT, &stmt, err) != 0)
+		if (db_prepare(db, sql, &stmt, err) != 0)
 			return -1;
 		db->kept[i].sql = sql;
 		db->kept[i].stmt = stmt;
@@ -349,12 +345,6 @@ db_stmt(struct db *db, const char *sql, struct db_stmt **out, struct err *err)
 	require(!sqlite3_stmt_busy(db->kept[i].stmt->vm));
 	*out = db->kept[i].stmt;
 	return 0;
-}
-
-int
-db_prepare(struct db *db, const char *sql, struct db_stmt **out, struct err *err)
-{
-	return db_compile(db, sql, 0, out, err);
 }
 
 void
@@ -500,6 +490,15 @@ db_in_transaction(const struct db *db)
 }
 
 int
+db_spilled(const struct db *db)
+{
+	int n = 0, most;
+
+	(void)sqlite3_db_status(db->conn, SQLITE_DBSTATUS_CACHE_SPILL, &n, &most, 0);
+	return n;
+}
+
+int
 db_commit(struct db *db, bool *again, struct err *err)
 {
 	static const char sql[] = "COMMIT";
@@ -532,6 +531,7 @@ db_rollback(struct db *db)
 	static const char sql[] = "ROLLBACK";
 	struct db_stmt *stmt = NULL;
 
+	db->wal_frames = 0;
 	if (!db_in_transaction(db))
 		return;
 	require(db_stmt(db, sql, &stmt, NULL) == 0);

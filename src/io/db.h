@@ -81,6 +81,9 @@ int64_t db_changes(const struct db *db);
 /* 1 while a transaction is open; the engine may end one by itself after a failure. */
 int db_in_transaction(const struct db *db);
 
+/* Pages that went to the log before their COMMIT, since the handle was opened: the page cache did
+ * not take all that a transaction changed. */
+int db_spilled(const struct db *db);
 /* COMMIT. *again true when it did not happen for certain and may be tried again: the lock was busy,
  * or no room on the disk for all of it. The transaction may then still be open. */
 int db_commit(struct db *db, bool *again, struct err *err) MUST_USE;

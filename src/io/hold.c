@@ -29,6 +29,8 @@ hold_put(struct hold *hold, const void *data, int len, long long at)
 	int rc;
 
 	require(len <= HOLD_MAX);
+	if (hold->failed != 0)
+		return hold->failed;
 	if ((at != hold->at + hold->len || len > HOLD_MAX - hold->len) &&
 	    (rc = hold_flush(hold)) != 0)
 		return rc;
@@ -45,11 +47,14 @@ hold_flush(struct hold *hold)
 	int len = hold->len;
 
 	hold->len = 0;
-	return len == 0 ? 0 : hold->write(hold->file, hold->octets, len, hold->at);
+	if (hold->failed == 0 && len > 0)
+		hold->failed = hold->write(hold->file, hold->octets, len, hold->at);
+	return hold->failed;
 }
 
 void
 hold_drop(struct hold *hold)
 {
 	hold->len = 0;
+	hold->failed = 0;
 }

@@ -18,6 +18,7 @@ struct hold {
 	unsigned char *octets; /* HOLD_MAX, owned; from hold_begin to hold_end */
 	long long at;	       /* where they begin in the file */
 	int len;
+	int failed; /* the code of a write that failed, until hold_drop */
 };
 
 void hold_begin(struct hold *out,
@@ -28,9 +29,10 @@ void hold_end(struct hold *hold);
 /* Write len octets (HOLD_MAX at most) at an offset, now or later; what is held and does not lie
  * right before them is written first. */
 int hold_put(struct hold *hold, const void *data, int len, long long at);
-/* Write what is held. Whether it succeeds or not, nothing is held any more. */
+/* Write what is held. When that fails it is gone, and every call fails with the same code until
+ * hold_drop: what was to be written before may be missing from the file, so nothing may follow it. */
 int hold_flush(struct hold *hold);
-/* Forget what is held. */
+/* Forget what is held, and that a write failed. */
 void hold_drop(struct hold *hold);
 
 #endif

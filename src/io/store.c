@@ -254,6 +254,7 @@ store_begin(struct store *store, struct err *err)
 	if (store->reader)
 		return err_set(err, FAIL_INTERNAL, "database: is open for reading only");
 	store_forget(store);
+	store->spilled = db_spilled(store->db);
 	return store_run(store, sql, err);
 }
 
@@ -313,7 +314,15 @@ store_undo(struct store *store, struct err *err)
 	static const char sql[] = "ROLLBACK TO one";
 
 	store_forget(store);
-	if (store_need_transaction(store, err) != 0 || store_run(store, sql, err) != 0)
+	if (store_need_transaction(store, err) != 0)
+		return -1;
+	/* SQLite (3.40 at least) then may commit frames whose checksums do not follow from one
+	 * another: this transaction and all after it would be gone after a loss of power. */
+	if (db_spilled(store->db) != store->spilled)
+		return err_set(err, FAIL_LIMIT,
+		    "database: the transaction outgrew the page cache and can be undone as a whole "
+		    "only");
+	if (store_run(store, sql, err) != 0)
 		return -1;
 	return store_release(store, err);
 }

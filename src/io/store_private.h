@@ -24,6 +24,7 @@ struct store {
 	} profile[STORE_PROFILES_KEPT];
 	/* The newest event, remembered as long as these; 0 = not read yet. */
 	int64_t event;
+	int spilled; /* db_spilled when the present transaction began */
 };
 
 /* 0 inside a write transaction, else FAIL_UNAVAILABLE: SQLite may have rolled it back by itself,

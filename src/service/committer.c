@@ -59,6 +59,7 @@ enum commit_fate {
 	COMMIT_DONE = 1, /* committed; each job has its own verdict */
 	COMMIT_BUSY,	 /* nothing happened, may be tried again */
 	COMMIT_REFUSED,	 /* nothing happened: a job without a savepoint was refused */
+	COMMIT_OUTGROWN, /* nothing happened: one of several so large cannot be undone alone */
 	COMMIT_LOST,	 /* nothing happened, the same for all */
 	COMMIT_FATAL,	 /* nobody knows */
 };
@@ -133,7 +134,7 @@ committer_apply_all(
 {
 	for (struct commit_job *job = group->first; job != NULL; job = job->next) {
 		if (committer_apply(c, job, apart, err) != 0)
-			return COMMIT_LOST;
+			return err->code == FAIL_LIMIT ? COMMIT_OUTGROWN : COMMIT_LOST;
 		if (job->failed && !apart)
 			return COMMIT_REFUSED;
 	}
@@ -191,6 +192,45 @@ committer_has_failed(const struct commit_queue *group)
 	return false;
 }
 
+/* After a group. One that wrote nothing would look like a WAL begun anew at the same length. */
+static void
+committer_note(struct committer *c)
+{
+	if (c->checkpointer != NULL && store_wal_frames(c->store) > 0)
+		checkpointer_note(c->checkpointer, store_wal_frames(c->store));
+}
+
+/* A job alone needs no savepoint: refused, it leaves no transaction behind, and that is its
+ * verdict. */
+static enum commit_fate
+committer_attempt(struct committer *c, const struct commit_queue *group, struct err *err)
+{
+	enum commit_fate fate = committer_try(c, group, c->apart > 0 && group->n > 1, err);
+
+	if (fate != COMMIT_REFUSED)
+		return fate;
+	return group->n > 1 ? committer_try(c, group, true, err) : COMMIT_DONE;
+}
+
+static int committer_group(struct committer *c, const struct commit_queue *group);
+
+/* Each job in a transaction of its own. -1 when the thread must end. */
+static int
+committer_singly(struct committer *c, const struct commit_queue *group)
+{
+	struct commit_job *job, *next;
+
+	for (job = group->first; job != NULL; job = next) {
+		struct commit_queue one = { 0 };
+
+		next = job->next; /* done() may free the job */
+		commit_queue_put(&one, job);
+		if (committer_group(c, &one) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* From the queue's end to the jobs' verdicts. -1 when the thread must end. */
 static int
 committer_group(struct committer *c, const struct commit_queue *group)
@@ -198,11 +238,10 @@ committer_group(struct committer *c, const struct commit_queue *group)
 	enum commit_fate fate = COMMIT_BUSY;
 	struct err err = { 0 };
 
-	for (int i = 0; i < COMMIT_TRIES && fate == COMMIT_BUSY; i++) {
-		fate = committer_try(c, group, c->apart > 0, &err);
-		if (fate == COMMIT_REFUSED)
-			fate = committer_try(c, group, true, &err);
-	}
+	for (int i = 0; i < COMMIT_TRIES && fate == COMMIT_BUSY; i++)
+		fate = committer_attempt(c, group, &err);
+	if (fate == COMMIT_OUTGROWN)
+		return committer_singly(c, group);
 	if (committer_has_failed(group))
 		c->apart = COMMIT_APART_GROUPS;
 	else if (c->apart > 0)
@@ -219,6 +258,7 @@ committer_group(struct committer *c, const struct commit_queue *group)
 	c->why = err;
 	pthread_mutex_unlock(&c->lock);
 	committer_tell(group, fate, &err);
+	committer_note(c);
 	return 0;
 }
 
@@ -321,14 +361,6 @@ committer_hold(struct committer *c)
 		rc = pthread_cond_timedwait(&c->work, &c->lock, &until);
 }
 
-/* After a group. One that wrote nothing would look like a WAL begun anew at the same length. */
-static void
-committer_note(struct committer *c)
-{
-	if (c->checkpointer != NULL && store_wal_frames(c->store) > 0)
-		checkpointer_note(c->checkpointer, store_wal_frames(c->store));
-}
-
 static void *
 committer_main(void *arg)
 {
@@ -356,7 +388,6 @@ committer_main(void *arg)
 		idle_ends = dirty;
 		if (committer_group(c, &group) != 0)
 			goto dead;
-		committer_note(c);
 	}
 	if (!dirty || committer_checkpoint(c, &dirty) == 0)
 		return NULL;

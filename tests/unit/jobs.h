@@ -42,8 +42,11 @@ static void (*at_checkpoint)(void); /* called without the lock, in the checkpoin
 static int n_fatal;
 static char fatal_msg[ERR_MSG_MAX];
 
+#define JOB_LARGE_EVENTS 8000
+
 enum job_kind {
 	JOB_WRITE,    /* an event */
+	JOB_LARGE,    /* JOB_LARGE_EVENTS: more than the page cache takes */
 	JOB_REFUSE,   /* an event, then a refusal */
 	JOB_GATE,     /* waits until the test opens the gate */
 	JOB_ROLLBACK, /* loses the transaction, as SQLite does by itself after some failures */
@@ -132,6 +135,23 @@ wait_gate(const bool *flag)
 }
 
 static inline int
+job_large(struct store *s, struct err *err)
+{
+	struct store_actor actor = { .uid = 7, .now = TIME0 };
+	char detail[DETAIL_LEN];
+
+	memset(detail, 'x', sizeof(detail) - 1);
+	detail[sizeof(detail) - 1] = '\0';
+	actor.detail = detail;
+	if (store_cache(s, 1, err) != 0)
+		return -1;
+	for (int i = 0; i < JOB_LARGE_EVENTS; i++)
+		if (store_event_add(s, &actor, "clock-accept", 0, err) != 0)
+			return -1;
+	return 0;
+}
+
+static inline int
 job_apply(struct commit_job *job, struct store *s, struct err *err)
 {
 	struct job *j = (struct job *)job;
@@ -148,10 +168,13 @@ job_apply(struct commit_job *job, struct store *s, struct err *err)
 		wait_gate(&gate_open);
 	}
 	pthread_mutex_unlock(&lock);
+	if (j->kind == JOB_LARGE)
+		return job_large(s, err);
 	if (store_event_add(s, &actor, "clock-accept", 0, err) != 0)
 		return -1;
 	switch (j->kind) {
 	case JOB_WRITE:
+	case JOB_LARGE:
 	case JOB_GATE:
 		return 0;
 	case JOB_REFUSE:

@@ -105,6 +105,36 @@ test_refusal(void)
 	stop();
 }
 
+/* A transaction of which pages went to the log before COMMIT is undone as a whole only: then each
+ * job has its own. */
+static void
+test_outgrown(void)
+{
+	static const enum job_kind kinds[] = { JOB_WRITE, JOB_LARGE, JOB_REFUSE, JOB_WRITE,
+		JOB_REFUSE };
+	struct job gate, jobs[ARRAY_LEN(kinds)];
+
+	start();
+	gate_lock(&gate);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		jobs[i] = job_new(kinds[i], COMMIT_OTHER, (int)i + 1);
+		put(&jobs[i]);
+	}
+	gate_unlock();
+	wait_for(&n_done, 1 + (int)ARRAY_LEN(kinds));
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		CHECK(jobs[i].dones == 1);
+		CHECK(jobs[i].failed == (kinds[i] == JOB_REFUSE));
+	}
+	CHECK_STR(jobs[2].err.msg, "job 3: refused");
+	CHECK_STR(jobs[4].err.msg, "job 5: refused");
+	/* that of the gate, and one for each that was not refused */
+	CHECK(n_commit == 4);
+	CHECK(jobs[0].seen == 2 && jobs[1].seen == 2 + JOB_LARGE_EVENTS);
+	CHECK(events(reader) == 3 + JOB_LARGE_EVENTS);
+	stop();
+}
+
 static void
 test_full(void)
 {
@@ -321,6 +351,7 @@ static const struct test_case cases[] = {
 	{ "group limit", test_group_limit },
 	{ "company", test_company },
 	{ "refusal", test_refusal },
+	{ "outgrown", test_outgrown },
 	{ "full", test_full },
 	{ "stop", test_stop },
 	{ "run", test_run },

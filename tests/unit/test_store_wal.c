@@ -223,7 +223,16 @@ test_undone(void)
 	CHECK(n_writes >= 2);
 	MUST(store_savepoint(store, &err));
 	many_events(3000);
+	/* SQLite's frames would not follow from one another. */
+	CHECK(store_undo(store, &err) == -1 && err.code == FAIL_LIMIT);
+	store_rollback(store);
+	check_foreign(0, events);
+	MUST(store_begin(store, &err));
+	many_events(100);
+	MUST(store_savepoint(store, &err));
+	many_events(3);
 	MUST(store_undo(store, &err));
+	many_events(5900);
 	MUST(store_event_newest(store, &newest, &at, &err));
 	CU_ASSERT_EQUAL(newest, events + 6000);
 	check_foreign(0, events);
@@ -255,44 +264,59 @@ test_undone(void)
 	end_world();
 }
 
-/* Wherever the room ends: COMMIT says so, nothing is recorded, and the next one is whole. */
+/* Wherever the room ends: COMMIT says so and may be tried again, nothing is recorded, and the next
+ * one is whole. */
 static void
 test_no_room(void)
 {
 	static const long rooms[] = { 0, 1, 24, 4119, 4120, 4121, 8240, 100000, 200000 };
 	struct err err = { 0 };
+	int64_t events;
+	bool fatal;
+
+	begin_world();
+	events = ask(foreign, "SELECT count(*) FROM event");
+	for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
+		MUST(store_begin(store, &err));
+		many_events(1000);
+		room = rooms[i];
+		fatal = true;
+		CHECK(store_commit(store, &fatal, &err) == -1 && !fatal &&
+		      err.code == FAIL_UNAVAILABLE);
+		room = -1;
+		check_foreign(0, events);
+		MUST(store_begin(store, &err));
+		many_events(1);
+		MUST(store_commit(store, &fatal, &err));
+		check_foreign(0, ++events);
+	}
+	end_world();
+}
+
+/* What neither the page cache takes nor the disk: the transaction ends where it is read again. */
+static void
+test_no_room_to_read(void)
+{
+	const struct store_filter filter = { .since = 1000 };
+	struct err err = { 0 };
 	bool fatal = true;
 	int64_t events;
 
 	begin_world();
-	CHECK(rows(5) == SQLITE_OK);
+	MUST(store_cache(store, 1, &err));
 	events = ask(foreign, "SELECT count(*) FROM event");
-	for (size_t i = 0; i < ARRAY_LEN(rooms); i++) {
-		/* SQLite's own words for it, at the latest when it commits. */
-		CHECK(run("BEGIN IMMEDIATE") == SQLITE_OK && rows(300) == SQLITE_OK);
-		disk(true);
-		room = rooms[i];
-		CHECK(run("COMMIT") == SQLITE_FULL);
-		(void)run("ROLLBACK");
-		CU_ASSERT_EQUAL(ask(foreign, "SELECT count(*) FROM t"), 5 + (int64_t)i);
-		disk(false);
-		CHECK(rows(1) == SQLITE_OK);
-		CU_ASSERT_EQUAL(ask(foreign, "SELECT count(*) FROM t"), 6 + (int64_t)i);
-	}
-	/* The store's: it may be tried again. */
 	MUST(store_begin(store, &err));
-	MUST(store_event_add(store, &actor, "init", 0, &err));
-	disk(true);
-	room = 100;
-	CHECK(store_commit(store, &fatal, &err) != 0 && !fatal && err.code == FAIL_UNAVAILABLE);
-	disk(false);
-	CU_ASSERT_EQUAL(ask(foreign, "SELECT count(*) FROM event"), events);
+	many_events(6000);
+	room = 0;
+	CHECK(store_cert_each(store, &filter, NULL, NULL, &err) == -1 &&
+	      err.code == FAIL_UNAVAILABLE);
+	room = -1;
+	CHECK(!store_in_transaction(store));
+	check_foreign(0, events);
 	MUST(store_begin(store, &err));
-	MUST(store_event_add(store, &actor, "init", 0, &err));
+	many_events(6000);
 	MUST(store_commit(store, &fatal, &err));
-	CU_ASSERT_EQUAL(ask(foreign, "SELECT count(*) FROM event"), events + 1);
-	CU_ASSERT_EQUAL(
-	    ask(foreign, "SELECT integrity_check = 'ok' FROM pragma_integrity_check"), 1);
+	check_foreign(0, events + 6000);
 	end_world();
 }
 
@@ -300,6 +324,7 @@ static const struct test_case cases_[] = {
 	{ "committed", test_committed },
 	{ "undone", test_undone },
 	{ "no room", test_no_room },
+	{ "no room to read", test_no_room_to_read },
 };
 
 TEST_MAIN("store_wal", cases_)
