@@ -23,9 +23,10 @@ struct committer;
 
 /*
  * A job. apply() runs in the committer's thread and returns 0 or -1; what it wrote before -1 is
- * undone. It may run again, also after a run that returned 0, when the transaction was rolled back
- * as a whole (another job of its group was refused; BUSY; a full disk), so it keeps no state of its
- * own from an earlier run. done() runs in the same thread after COMMIT (err NULL) or with the reason
+ * undone. After a write of its own that failed in the middle it must return -1. It may run again,
+ * also after a run that returned 0, when the transaction was rolled back as a whole (another job of
+ * its group was refused or too large; BUSY; a full disk), so it keeps no state of its own from an
+ * earlier run. done() runs in the same thread after COMMIT (err NULL) or with the reason
  * why nothing was recorded; what apply wrote is durable exactly when err is NULL. The job must live
  * until done() is called, once.
  */

@@ -51,8 +51,8 @@ static pthread_once_t db_once = PTHREAD_ONCE_INIT;
  * The log of a writing handle. SQLite writes a frame in two pieces, 24 octets and a page. They are
  * held until the file is synced or read: COMMIT (synchronous=FULL) syncs before anybody can see its
  * frames. After a write that failed nothing but a rollback succeeds: SQLite undoes a statement that
- * failed in reading, and would commit the rest. What is held after a rollback is dropped, since
- * others may have written at its place by the next transaction. So nothing is held between transactions, when the log is measured and cut.
+ * failed in reading, and would commit the rest. A rollback drops what is held, since others may
+ * have the place by the next transaction; when the log is measured and cut, nothing is held.
  */
 struct db_wal {
 	const sqlite3_io_methods *below;
@@ -153,7 +153,7 @@ db_library(void)
 	require(sqlite3_vfs_register(&db_vfs, 0) == SQLITE_OK);
 }
 
-/* One line and one code for a failure. A trigger's text is the rule's own words: it stands alone. */
+/* A failure's line and code. A trigger's text is the rule's own words: it stands alone. */
 static int
 db_fail(struct db *db, int rc, struct err *err)
 {
@@ -486,7 +486,7 @@ db_changes(const struct db *db)
 int
 db_in_transaction(const struct db *db)
 {
-	return sqlite3_get_autocommit(db->conn) == 0;
+	return db->conn != NULL && sqlite3_get_autocommit(db->conn) == 0;
 }
 
 int

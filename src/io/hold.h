@@ -30,7 +30,7 @@ void hold_end(struct hold *hold);
  * right before them is written first. */
 int hold_put(struct hold *hold, const void *data, int len, long long at);
 /* Write what is held. When that fails it is gone, and every call fails with the same code until
- * hold_drop: what was to be written before may be missing from the file, so nothing may follow it. */
+ * hold_drop: it is missing from the file, so nothing may follow it. */
 int hold_flush(struct hold *hold);
 /* Forget what is held, and that a write failed. */
 void hold_drop(struct hold *hold);

@@ -13,6 +13,8 @@
 #include "smki/fault.h"
 #include "smki/mem.h"
 
+#include "commit_queue.h"
+
 /* A group is begun this often while another process holds the lock (STORE_BUSY_MS each). */
 #define COMMIT_TRIES 2
 /* Without a checkpointer the WAL goes back into the database after this long without work: right
@@ -30,12 +32,6 @@
  * costs a little, doing a group twice costs all of it. */
 #define COMMIT_APART_GROUPS 16
 
-/* Jobs in the order of their arrival. */
-struct commit_queue {
-	struct commit_job *first, *last;
-	size_t n;
-};
-
 struct committer {
 	struct store *store;		   /* the thread's alone */
 	struct checkpointer *checkpointer; /* NULL = this thread does it when idle */
@@ -52,6 +48,7 @@ struct committer {
 	bool lost; /* nothing of the newest group was recorded, for this reason */
 	struct err why;
 	unsigned apart; /* the thread's: groups to come whose jobs get savepoints */
+	size_t alone;	/* groups to come of one job each */
 };
 
 /* What became of a group. */
@@ -59,49 +56,26 @@ enum commit_fate {
 	COMMIT_DONE = 1, /* committed; each job has its own verdict */
 	COMMIT_BUSY,	 /* nothing happened, may be tried again */
 	COMMIT_REFUSED,	 /* nothing happened: a job without a savepoint was refused */
+	COMMIT_NOTHING,	 /* nothing happened: its only job was refused */
 	COMMIT_OUTGROWN, /* nothing happened: one of several so large cannot be undone alone */
 	COMMIT_LOST,	 /* nothing happened, the same for all */
 	COMMIT_FATAL,	 /* nobody knows */
 };
 
-static void
-commit_queue_put(struct commit_queue *queue, struct commit_job *job)
-{
-	job->next = NULL;
-	if (queue->last != NULL)
-		queue->last->next = job;
-	else
-		queue->first = job;
-	queue->last = job;
-	queue->n++;
-}
-
-static struct commit_job *
-commit_queue_take(struct commit_queue *queue)
-{
-	struct commit_job *job = queue->first;
-
-	if (job == NULL)
-		return NULL;
-	queue->first = job->next;
-	if (queue->first == NULL)
-		queue->last = NULL;
-	queue->n--;
-	job->next = NULL;
-	return job;
-}
-
 /* The next group, state changes first; empty when nothing waits. Lock held. */
 static struct commit_queue
 committer_take(struct committer *c)
 {
+	size_t max = c->alone > 0 ? 1 : COMMIT_GROUP_MAX;
 	struct commit_queue group = { 0 };
 	struct commit_job *job;
 
-	while (group.n < COMMIT_GROUP_MAX && (job = commit_queue_take(&c->state)) != NULL)
+	while (group.n < max && (job = commit_queue_take(&c->state)) != NULL)
 		commit_queue_put(&group, job);
-	while (group.n < COMMIT_GROUP_MAX && (job = commit_queue_take(&c->other)) != NULL)
+	while (group.n < max && (job = commit_queue_take(&c->other)) != NULL)
 		commit_queue_put(&group, job);
+	if (c->alone > 0)
+		c->alone--;
 	return group;
 }
 
@@ -176,11 +150,23 @@ committer_tell(const struct commit_queue *group, enum commit_fate fate, const st
 
 	for (job = group->first; job != NULL; job = next) {
 		next = job->next; /* done() may free the job */
-		if (fate != COMMIT_DONE)
+		if (fate != COMMIT_DONE && fate != COMMIT_NOTHING)
 			job->done(job, err);
 		else
 			job->done(job, job->failed ? &job->err : NULL);
 	}
+}
+
+/* For committer_check. */
+static void
+committer_learn(struct committer *c, enum commit_fate fate, const struct err *err)
+{
+	if (fate == COMMIT_NOTHING)
+		return;
+	pthread_mutex_lock(&c->lock);
+	c->lost = fate != COMMIT_DONE;
+	c->why = *err;
+	pthread_mutex_unlock(&c->lock);
 }
 
 static bool
@@ -209,26 +195,26 @@ committer_attempt(struct committer *c, const struct commit_queue *group, struct 
 
 	if (fate != COMMIT_REFUSED)
 		return fate;
-	return group->n > 1 ? committer_try(c, group, true, err) : COMMIT_DONE;
+	return group->n > 1 ? committer_try(c, group, true, err) : COMMIT_NOTHING;
 }
 
-static int committer_group(struct committer *c, const struct commit_queue *group);
-
-/* Each job in a transaction of its own. -1 when the thread must end. */
-static int
-committer_singly(struct committer *c, const struct commit_queue *group)
+/* All of a group waits again, each job for a transaction of its own; new changes of states go
+ * first. */
+static void
+committer_put_back(struct committer *c, const struct commit_queue *group)
 {
+	struct commit_queue state = { 0 }, other = { 0 };
 	struct commit_job *job, *next;
 
 	for (job = group->first; job != NULL; job = next) {
-		struct commit_queue one = { 0 };
-
-		next = job->next; /* done() may free the job */
-		commit_queue_put(&one, job);
-		if (committer_group(c, &one) != 0)
-			return -1;
+		next = job->next;
+		commit_queue_put(job->lane == COMMIT_STATE ? &state : &other, job);
 	}
-	return 0;
+	pthread_mutex_lock(&c->lock);
+	commit_queue_put_back(&c->state, &state);
+	commit_queue_put_back(&c->other, &other);
+	c->alone = group->n;
+	pthread_mutex_unlock(&c->lock);
 }
 
 /* From the queue's end to the jobs' verdicts. -1 when the thread must end. */
@@ -240,8 +226,10 @@ committer_group(struct committer *c, const struct commit_queue *group)
 
 	for (int i = 0; i < COMMIT_TRIES && fate == COMMIT_BUSY; i++)
 		fate = committer_attempt(c, group, &err);
-	if (fate == COMMIT_OUTGROWN)
-		return committer_singly(c, group);
+	if (fate == COMMIT_OUTGROWN) {
+		committer_put_back(c, group);
+		return 0;
+	}
 	if (committer_has_failed(group))
 		c->apart = COMMIT_APART_GROUPS;
 	else if (c->apart > 0)
@@ -251,14 +239,12 @@ committer_group(struct committer *c, const struct commit_queue *group)
 		return -1;
 	}
 	/* Whatever the engine calls it: the requests are not to blame, and may come again. */
-	if (fate != COMMIT_DONE)
+	if (fate != COMMIT_DONE && fate != COMMIT_NOTHING)
 		err.code = FAIL_UNAVAILABLE;
-	pthread_mutex_lock(&c->lock);
-	c->lost = fate != COMMIT_DONE;
-	c->why = err;
-	pthread_mutex_unlock(&c->lock);
+	committer_learn(c, fate, &err);
 	committer_tell(group, fate, &err);
-	committer_note(c);
+	if (fate == COMMIT_DONE)
+		committer_note(c);
 	return 0;
 }
 
@@ -292,7 +278,7 @@ static bool
 committer_is_full(const struct committer *c)
 {
 	return c->state.n > 0 || c->other.n >= COMMIT_FILL || c->other.n >= c->coming ||
-	       c->stopping;
+	       c->alone > 0 || c->stopping;
 }
 
 /* Wait for a job until the store has been idle for long enough. Lock held; 0 = idle. */

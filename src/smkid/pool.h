@@ -1,6 +1,6 @@
 /*
  * Threads that take work from two queues, each with its own read-only database handle. Work that
- * comes in bulk waits in one of its own: while both have some, as much of it is done as of the other.
+ * comes in bulk waits in one of its own: while both have some, as many items are done of each.
  */
 #ifndef SMKID_POOL_H
 #define SMKID_POOL_H

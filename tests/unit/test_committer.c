@@ -72,7 +72,7 @@ static void
 test_refusal(void)
 {
 	struct job jobs[4], job;
-	int before;
+	int before, commits;
 
 	start();
 	refuse_two(jobs);
@@ -101,6 +101,16 @@ test_refusal(void)
 	refuse_two(jobs);
 	for (int i = 0; i < 4; i++)
 		CHECK(jobs[i].applies == (i < 2 ? 2 : 1));
+	CHECK(events(reader) == 63 + 32 + 3);
+	/* One alone leaves no transaction to commit. */
+	for (int i = 0; i < 32; i++) {
+		job = job_new(JOB_REFUSE, COMMIT_OTHER, i);
+		before = n_done;
+		commits = n_commit;
+		put(&job);
+		wait_for(&n_done, before + 1);
+		CHECK(job.failed && job.applies == 1 && n_commit == commits);
+	}
 	CHECK(events(reader) == 63 + 32 + 3);
 	stop();
 }
