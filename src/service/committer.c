@@ -125,17 +125,18 @@ committer_try(struct committer *c, const struct commit_queue *group, bool apart,
 	if (store_begin(c->store, err) != 0)
 		return COMMIT_BUSY;
 	fate = committer_apply_all(c, group, apart, err);
+	if (fate == COMMIT_DONE)
+		fault_point("commit.applied");
+	/* Into a file that is no longer the home's nothing is recorded that anybody will find, and
+	 * what is refused there may be right in the one that is. */
+	if ((fate == COMMIT_DONE || fate == COMMIT_REFUSED) && store_is_moved(c->store)) {
+		err_set(err, FAIL_UNAVAILABLE, "database: another file lies in its place, or none");
+		fate = COMMIT_FATAL;
+	}
 	if (fate != COMMIT_DONE) {
 		if (store_in_transaction(c->store))
 			store_rollback(c->store);
 		return fate;
-	}
-	fault_point("commit.applied");
-	/* Into a file that is no longer the home's nothing is recorded that anybody will find. */
-	if (store_is_moved(c->store)) {
-		store_rollback(c->store);
-		err_set(err, FAIL_UNAVAILABLE, "database: another file lies in its place, or none");
-		return COMMIT_FATAL;
 	}
 	if (store_commit(c->store, &fatal, err) != 0)
 		return fatal ? COMMIT_FATAL : COMMIT_BUSY;

@@ -158,11 +158,10 @@ test_fatal(void)
 	stop();
 }
 
-/* The database was put elsewhere under the writer: nothing more is said to be recorded. */
 static void
-test_moved(void)
+moved(enum job_kind kind)
 {
-	struct job job = job_new(JOB_WRITE, COMMIT_OTHER, 1);
+	struct job job = job_new(kind, COMMIT_OTHER, 1);
 	char away[160];
 
 	start();
@@ -174,6 +173,15 @@ test_moved(void)
 	CHECK(strstr(fatal_msg, "another file lies in its place") != NULL);
 	CHECK(n_done == 0 && job.dones == 0 && n_commit == 0 && events(reader) == 0);
 	stop();
+}
+
+/* The database was put elsewhere under the writer: nothing more is said to be recorded, nor
+ * refused for what stands in it or not. */
+static void
+test_moved(void)
+{
+	moved(JOB_WRITE);
+	moved(JOB_REFUSE);
 }
 
 static const struct test_case cases[] = {
