@@ -170,9 +170,8 @@ op_ca_list(struct request *req, struct wire_in *in)
 struct query_show {
 	struct stream stream; /* first */
 	struct admin_find find;
-	int64_t ca; /* 0 = any */
-	bool looked;
-	size_t n, next;
+	int64_t ca;		  /* 0 = any */
+	size_t n, next;		  /* n = 0: not looked for yet */
 	int64_t *id;		  /* owned; of certificates */
 	struct admin_found found; /* large: not on a stack */
 };
@@ -234,8 +233,9 @@ query_show_rows(const struct query_show *q, const char *what, struct store *read
 	return 0;
 }
 
-/* All that is asked for, looked for once: their number is bounded. Only what names them is kept
- * until they are told, however slow the reader is. */
+/* All that is asked for, looked for once: their number is bounded. The first is told in the same
+ * view and stands in found; of the others only what names them is kept until they are told, however
+ * slow the reader is. */
 static int
 query_show_look(struct query_show *q, struct store *reader, struct err *err)
 {
@@ -253,9 +253,13 @@ query_show_look(struct query_show *q, struct store *reader, struct err *err)
 	if (query_show_rows(q, what, reader, &rows, err) != 0)
 		goto out;
 	q->id = mem_array(rows.n, sizeof(*q->id));
-	for (size_t i = 0; i < rows.n; i++)
-		if (q->ca == 0 || rows.cert[i].ca == q->ca)
-			q->id[q->n++] = rows.cert[i].id;
+	for (size_t i = 0; i < rows.n; i++) {
+		if (q->ca != 0 && rows.cert[i].ca != q->ca)
+			continue;
+		if (q->n == 0)
+			q->found.cert = rows.cert[i];
+		q->id[q->n++] = rows.cert[i].id;
+	}
 	if (q->n == 0) {
 		err_set(err, FAIL_NOT_FOUND, "%s %s: no CA here issued %s",
 		    q->find.by_device ? "device" : "certificate", what,
@@ -285,13 +289,13 @@ query_show_event(void *ctx, const struct store_event *event, struct err *err)
 static int
 query_show_one(struct query_show *q, struct store *reader, struct err *err)
 {
-	if (!q->looked && query_show_look(q, reader, err) != 0)
+	if (q->n == 0 ? query_show_look(q, reader, err) != 0
+		      : store_cert_get(reader, q->id[q->next], &q->found.cert, err) != 0)
 		return -1;
-	q->looked = true;
+	q->next++;
 	q->found.n_events = 0;
 	buf_reset(&q->found.der);
-	if (store_cert_get(reader, q->id[q->next++], &q->found.cert, err) != 0 ||
-	    (q->find.der && store_cert_der(reader, q->found.cert.id, &q->found.der, err) != 0))
+	if (q->find.der && store_cert_der(reader, q->found.cert.id, &q->found.der, err) != 0)
 		return -1;
 	return store_event_each(reader, q->found.cert.id, query_show_event, &q->found, err);
 }
