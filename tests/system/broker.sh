@@ -8,12 +8,17 @@ set -u
 . "$2/tests/system/lib.sh"
 needs openssl curl mosquitto mosquitto_pub mosquitto_sub
 
-# free_port: one that nobody listens on now.
+# free_port: one that nobody listens on now, and that no outgoing connection is given.
 free_port() {
-	"$python" -c 'import socket
-s = socket.socket()
-s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
+	"$python" -c 'import random, socket
+while True:
+    port = random.randrange(10240, 32768)
+    try:
+        socket.socket().bind(("127.0.0.1", port))
+    except OSError:
+        continue
+    print(port)
+    break'
 }
 
 # client PROGRAM NAME OPTION...: over TLS 1.3, with $dir/NAME.{pem,key} ("-": without). In place of
