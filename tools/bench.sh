@@ -17,7 +17,7 @@ home_make() {
 	$smki init --http 127.0.0.1:0 --https 127.0.0.1:0 --name localhost >"$work/log" 2>&1 ||
 	    die "init failed"
 	sed -i '/^\[http\]/a workers = 5\nconnections = 600\nconnections_per_address = 600' \
-	    "$home/smki.conf" && printf '\n[enrol]\nper_minute = 10000000\n%s' "$more_conf" \
+	    "$home/smki.conf" && printf '\n[enrol]\nper_minute = 10000000\n' \
 	        >>"$home/smki.conf" || die "smki.conf is not written"
 }
 
@@ -204,11 +204,6 @@ growth_fill() {
 }
 
 bench_growth() {
-	# Sized for ten million, as smki.conf(5) has it.
-	more_conf='
-[database]
-cache = 1024
-'
 	home_new
 	empty=$home
 	home_up
@@ -221,7 +216,7 @@ cache = 1024
 		[ "$i" -gt 1 ] || cat "$work/start"
 	done
 	home_up full
-	"$build/tools/bench_growth" rates "$empty" "$empty_ca" "$empty_http" "$home" "$ca" "$http" \
-	    "$growth_n" "$growth_warm" "$runs" || die "growth failed"
+	"$build/tools/bench_growth" rates "$build/smki" "$empty" "$empty_ca" "$empty_http" \
+	    "$home" "$ca" "$http" "$growth_n" "$growth_warm" "$runs" || die "growth failed"
 	homes_down
 }

@@ -2,8 +2,8 @@
  * Whether the size of the fleet costs anything: the same work at two homes in turn, one new and one
  * full of certificates, both with their daemons up. And how soon a home's daemons answer.
  *
- *   bench_growth rates EMPTY EMPTY-CA.der EMPTY-ADDR:PORT FULL FULL-CA.der FULL-ADDR:PORT N WARM \
- *       RUNS
+ *   bench_growth rates SMKI EMPTY EMPTY-CA.der EMPTY-ADDR:PORT FULL FULL-CA.der FULL-ADDR:PORT N \
+ *       WARM RUNS
  *   bench_growth start SMKI HOME CA.der
  */
 #include <errno.h>
@@ -30,6 +30,7 @@
 #define GROWTH_N_MAX 100000
 #define GROWTH_WINDOW 512
 #define GROWTH_THREADS 4
+#define GROWTH_COMMANDS 400 /* a run: each is a process */
 #define GROWTH_START_MS 60000
 #define GROWTH_PAGE 4096
 #define GROWTH_READERS 32 /* that bring a file into memory */
@@ -38,7 +39,8 @@ extern char **environ;
 
 /* One of the two homes. */
 struct side {
-	const char *dir, *http;
+	char *smki, *dir;
+	const char *http;
 	struct bench_ca ca;
 	struct store *store;
 	void *held; /* the database file, in memory while the rates are taken */
@@ -53,6 +55,7 @@ enum growth_op {
 	GROWTH_ISSUE,
 	GROWTH_OCSP,
 	GROWTH_SHOW,
+	GROWTH_COMMAND,
 	GROWTH_REVOKE,
 	GROWTH_OPS,
 };
@@ -60,7 +63,8 @@ enum growth_op {
 static const char *const growth_names[GROWTH_OPS] = {
 	[GROWTH_ISSUE] = "growth: issue",
 	[GROWTH_OCSP] = "growth: OCSP, not cached",
-	[GROWTH_SHOW] = "growth: show",
+	[GROWTH_SHOW] = "growth: show, connections that stay open",
+	[GROWTH_COMMAND] = "growth: smki show",
 	[GROWTH_REVOKE] = "growth: revoke",
 };
 
@@ -107,13 +111,41 @@ hand_show(struct hand *h, const struct serial *serial, struct err *err)
 	return bench_link_drain(&h->link, err);
 }
 
+static posix_spawn_file_actions_t quiet; /* what a command prints goes nowhere */
+
+/* As an operator asks: a process, a connection, the rows printed. */
+static int
+hand_command(struct hand *h, const struct serial *serial, struct err *err)
+{
+	char text[SERIAL_TEXT_LEN], home[] = "--home", show[] = "show";
+	char *argv[] = { h->side->smki, home, h->side->dir, show, text, NULL };
+	int status = 0;
+	pid_t pid;
+
+	serial_text(serial, text);
+	errno = posix_spawn(&pid, h->side->smki, &quiet, NULL, argv, environ);
+	if (errno != 0)
+		return err_sys(err, FAIL_UNAVAILABLE, "%s", h->side->smki);
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		return err_set(err, FAIL_UNAVAILABLE, "bench: smki show %s did not end well", text);
+	return 0;
+}
+
+/* How many of the run's certificates it is done with. */
+static size_t
+growth_count(const struct side *side, enum growth_op op)
+{
+	return op == GROWTH_COMMAND && side->n > GROWTH_COMMANDS ? GROWTH_COMMANDS : side->n;
+}
+
 static void *
 hand_main(void *arg)
 {
 	struct hand *h = arg;
+	size_t n = growth_count(h->side, h->op);
 	int r = 0;
 
-	for (size_t i = h->first; i < h->side->n && r == 0; i += GROWTH_THREADS) {
+	for (size_t i = h->first; i < n && r == 0; i += GROWTH_THREADS) {
 		const struct serial *serial = &h->side->serials[i];
 
 		switch (h->op) {
@@ -122,6 +154,9 @@ hand_main(void *arg)
 			break;
 		case GROWTH_SHOW:
 			r = hand_show(h, serial, &h->err);
+			break;
+		case GROWTH_COMMAND:
+			r = hand_command(h, serial, &h->err);
 			break;
 		case GROWTH_REVOKE:
 			r = bench_link_change(&h->link, serial, ACTION_REVOKE, &h->err);
@@ -154,7 +189,7 @@ hands_run(struct side *side, enum growth_op op, double *rate, struct err *err)
 		require(pthread_create(&hands[i].thread, NULL, hand_main, &hands[i]) == 0);
 	for (int i = 0; i < n && r == 0; i++)
 		pthread_join(hands[i].thread, NULL);
-	*rate = (double)side->n * 1e6 / (double)(clock_mono_us() - start);
+	*rate = (double)growth_count(side, op) * 1e6 / (double)(clock_mono_us() - start);
 	for (int i = 0; i < n; i++) {
 		if (hands[i].failed && r == 0) {
 			*err = hands[i].err;
@@ -299,7 +334,7 @@ side_hold(struct side *side, const char *path, struct err *err)
 }
 
 static int
-side_open(struct side *side, char **argv, size_t n, struct err *err)
+side_open(struct side *side, char *smki, char **argv, size_t n, struct err *err)
 {
 	struct home home = { 0 };
 	char path[HOME_PATH_MAX];
@@ -307,6 +342,7 @@ side_open(struct side *side, char **argv, size_t n, struct err *err)
 	struct store_ca cas[STORE_CAS_MAX];
 	size_t n_cas;
 
+	side->smki = smki;
 	side->dir = argv[0];
 	side->http = argv[2];
 	side->n = n;
@@ -341,8 +377,12 @@ rates(struct side *empty, struct side *full, long warm, long runs, struct err *e
 	double at_empty[GROWTH_OPS], at_full[GROWTH_OPS];
 
 	printf("growth: %zu certificates a run; a second, at %lld and at %lld certificates\n"
-	       "  run             issue         OCSP miss              show            revoke\n",
+	       "  run             issue         OCSP miss              show         smki show"
+	       "            revoke\n",
 	    full->n, (long long)empty->ids, (long long)full->ids);
+	require(
+	    posix_spawn_file_actions_init(&quiet) == 0 &&
+	    posix_spawn_file_actions_addopen(&quiet, STDOUT_FILENO, "/dev/null", O_WRONLY, 0) == 0);
 	/* The first runs fill the caches, as those of a service are, and do not count. */
 	for (long i = -warm; i < runs; i++) {
 		if (side_run(empty, at_empty, err) != 0 || side_run(full, at_full, err) != 0)
@@ -357,6 +397,7 @@ rates(struct side *empty, struct side *full, long warm, long runs, struct err *e
 		printf("\n");
 		fflush(stdout);
 	}
+	posix_spawn_file_actions_destroy(&quiet);
 	bench_line("growth: longest time without an answer to issue", "ms",
 	    (double)full->longest_us / 1000, 0, "<= 500");
 	return 0;
@@ -456,21 +497,21 @@ main(int argc, char **argv)
 	size_t n;
 	int r;
 
-	if (argc == 11 && strcmp(argv[1], "rates") == 0) {
-		n = (size_t)bench_number(me, argv[8], GROWTH_N_MAX);
-		r = side_open(&empty, argv + 2, n, &err);
+	if (argc == 12 && strcmp(argv[1], "rates") == 0) {
+		n = (size_t)bench_number(me, argv[9], GROWTH_N_MAX);
+		r = side_open(&empty, argv[2], argv + 3, n, &err);
 		if (r == 0)
-			r = side_open(&full, argv + 5, n, &err);
+			r = side_open(&full, argv[2], argv + 6, n, &err);
 		if (r == 0)
-			r = rates(&empty, &full, bench_number(me, argv[9], 100),
-			    bench_number(me, argv[10], 100), &err);
+			r = rates(&empty, &full, bench_number(me, argv[10], 100),
+			    bench_number(me, argv[11], 100), &err);
 		side_close(&empty);
 		side_close(&full);
 	} else if (argc == 5 && strcmp(argv[1], "start") == 0) {
 		r = start(argv[2], argv[3], argv[4], &err);
 	} else {
-		fputs("usage: bench_growth rates EMPTY CA.der ADDR:PORT FULL CA.der ADDR:PORT N "
-		      "WARM RUNS\n"
+		fputs("usage: bench_growth rates SMKI EMPTY CA.der ADDR:PORT FULL CA.der ADDR:PORT "
+		      "N WARM RUNS\n"
 		      "       bench_growth start SMKI HOME CA.der\n",
 		    stderr);
 		return EXIT_USAGE_;
