@@ -188,6 +188,9 @@ let_go(struct work *work)
 	pthread_mutex_unlock(&let.lock);
 }
 
+/* How long the two that are let go by time wait: in between both must be put. */
+#define HELD_MS 500
+
 static void
 test_held(void)
 {
@@ -196,25 +199,34 @@ test_held(void)
 	struct held *held;
 	struct err err;
 
-	require(held_new(3, let_go, &held, &err) == 0);
-	CHECK(held_put(held, &work[0], begun + 3600000) == 0);
-	CHECK(held_put(held, &work[1], begun + 40) == 0);
-	CHECK(held_put(held, &work[2], begun + 20) == 0);
 	/* Three are all there is room for. */
+	require(held_new(3, let_go, &held, &err) == 0);
+	for (int i = 0; i < 3; i++)
+		CHECK(held_put(held, &work[i], begun + 3600000) == 0);
 	CHECK(held_put(held, &work[3], begun) == -1);
+	/* The end lets all go, and takes no more. */
+	held_flush(held);
+	CU_ASSERT_EQUAL(let.n, 3);
+	CHECK(held_put(held, &work[3], begun) == -1);
+	held_free(held);
+	held_free(NULL);
+
+	require(held_new(3, let_go, &held, &err) == 0);
+	let.n = 0;
+	begun = clock_mono_ms();
+	CHECK(held_put(held, &work[0], begun + 3600000) == 0);
+	CHECK(held_put(held, &work[1], begun + 2 * HELD_MS) == 0);
+	CHECK(held_put(held, &work[2], begun + HELD_MS) == 0);
 	pthread_mutex_lock(&let.lock);
 	while (let.n < 2)
 		pthread_cond_wait(&let.moved, &let.lock);
 	pthread_mutex_unlock(&let.lock);
 	CHECK(let.order[0] == &work[2] && let.order[1] == &work[1]);
-	CHECK(clock_mono_ms() - begun >= 40);
-	/* The end lets all go, and takes no more. */
+	CHECK(clock_mono_ms() - begun >= 2 * HELD_MS);
 	held_flush(held);
 	CU_ASSERT_EQUAL(let.n, 3);
 	CHECK(let.order[2] == &work[0]);
-	CHECK(held_put(held, &work[3], begun) == -1);
 	held_free(held);
-	held_free(NULL);
 }
 
 /* What one request brought and was answered is nothing that the next one finds in its place. */
