@@ -159,7 +159,9 @@ while [ "$i" -lt 130 ]; do
 	demo_meter $eui digitalSignature many && $smki issue --replace --out "$dir/many.pem" \
 	    "$dir/many.csr" 2>"$work/stderr" || fail "certificate $i: $(cat "$work/stderr")"
 done
-same "show, each once" 130 "$($smki --json show $eui | jq -r .serial | sort -u | wc -l)"
+$smki --json show $eui | jq -r .serial | sort >"$work/shown"
+same "show" 130 "$(wc -l <"$work/shown")"
+same "each once" '' "$(uniq -d "$work/shown")"
 same "show --pem" 130 "$($smki show --pem $eui | grep -c '^-----BEGIN CERTIFICATE-----$')"
 ends 0 "revoke all of them" $smki revoke --device $eui
 same "as told" 130 "$(grep -c ' revoked ' "$work/stdout")"

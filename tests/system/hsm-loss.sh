@@ -7,7 +7,8 @@ set -u
 . "$2/tests/system/lib.sh"
 . "$2/tests/system/hsm-lib.sh"
 
-timeout_ms=1000
+timeout_ms=2000
+fast_ms=2000 # what waits for no token
 rounds=5
 
 # unavailable NAME MS: its issue is refused so, in that time, and nothing is recorded.
@@ -20,8 +21,8 @@ unavailable() {
 
 # served: what needs no token goes on.
 served() {
-	quick 1000 "list" ends 0 "list" $smki --json list
-	quick 1000 "status" ends 0 "status" $smki status
+	quick "$fast_ms" "list" ends 0 "list" $smki --json list
+	quick "$fast_ms" "status" ends 0 "status" $smki status
 	lacks "the alarm is told" 'alarm        none' "$work/stdout"
 	true_that "lists are served" demo_crls
 }
@@ -65,11 +66,11 @@ for n in $(seq "$rounds"); do
 
 	title "away, $n"
 	fault away
-	unavailable "second-$n" 2000
-	unavailable "second-$n" 2000
-	quick 1000 "revoke without a token" says "$serial revoked superseded" \
+	unavailable "second-$n" "$fast_ms"
+	unavailable "second-$n" "$fast_ms"
+	quick "$fast_ms" "revoke without a token" says "$serial revoked superseded" \
 	    $smki revoke "$serial" --reason superseded
-	quick 2000 "OCSP without a token" same "OCSP without a token" 'trylater (3)' \
+	quick "$fast_ms" "OCSP without a token" same "OCSP without a token" 'trylater (3)' \
 	    "$(ocsp_error "$first")"
 	served
 	back "second-$n"
@@ -84,11 +85,11 @@ for n in $(seq "$rounds"); do
 	serial=$(demo_serial "$dir/third-$n.pem" | tr A-F a-f)
 	fault hang
 	spawn other $smki issue --out "$dir/fifth-$n.pem" "$dir/fifth-$n.csr"
-	unavailable "fourth-$n" $((timeout_ms + 1000))
+	unavailable "fourth-$n" $((timeout_ms + fast_ms))
 	ended "$other"
 	same "issue beside it" 75 "$ended"
-	quick 1000 "hold while the token hangs" says "$serial hold" $smki hold "$serial"
-	quick $((timeout_ms + 1000)) "OCSP while the token hangs" \
+	quick "$fast_ms" "hold while the token hangs" says "$serial hold" $smki hold "$serial"
+	quick $((timeout_ms + fast_ms)) "OCSP while the token hangs" \
 	    same "OCSP while the token hangs" 'trylater (3)' \
 	    "$(ocsp_error "$dir/third-$n.pem")"
 	served
@@ -98,7 +99,7 @@ for n in $(seq "$rounds"); do
 
 	title "garbage, $n"
 	fault sign-garbage
-	unavailable "fifth-$n" 2000
+	unavailable "fifth-$n" "$fast_ms"
 	finished=$(lists)
 	refuses 75 "a list with a wrong signature" token $smki crl
 	same "no such list is finished" "$finished" "$(lists)"
@@ -127,6 +128,7 @@ fault
 down
 
 title "hanging for ever"
+sed -i 's/^timeout_ms = .*/timeout_ms = 500/' "$home/smki.conf"
 up
 request last
 fault hang

@@ -29,7 +29,7 @@ refused_once() {
 	same "logins" "$1" "$(count_of login)"
 	same "said once" 1 "$(grep -c '^smkid: token .*PIN was refused' "$work/log")"
 	lacks "the PIN is not logged" wrong-pin "$work/log"
-	quick 1000 "status" ends 0 "status" $smki status
+	quick 2000 "status" ends 0 "status" $smki status
 	has "the alarm is told" 'PIN was refused' "$work/stdout"
 	same "nothing recorded" "$before" "$(certificates)"
 }
