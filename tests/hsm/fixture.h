@@ -11,8 +11,6 @@
 #define FIXTURE_PIN "4711-user-pin"
 #define FIXTURE_SO_PIN "0815-officer-pin"
 /* Meson's word for "skipped". */
-/* Without waiting for a token that hangs; the machine may stand still for a while. */
-#define FIXTURE_FAST_MS 4000
 #define FIXTURE_SKIP 77
 
 struct fixture {

@@ -8,6 +8,7 @@
 #include "smki/mem.h"
 
 /* A machine under load is given so long beyond what was asked for. */
+#define FAST_MS 1500
 #define LIMIT_MS 2000
 #define BEGUN 6
 
@@ -67,7 +68,7 @@ begun_together(void)
 	for (size_t i = 0; i < BEGUN; i++)
 		CHECK(hsm_sign_end(pending[i], rs, &err) == -1 && err.code == FAIL_UNAVAILABLE);
 	at = clock_mono_ms() - at;
-	CHECK(at >= LIMIT_MS && at < LIMIT_MS + FIXTURE_FAST_MS);
+	CHECK(at >= LIMIT_MS && at < LIMIT_MS + FAST_MS);
 	fixture_control(&f, "");
 	CHECK(fixture_wait(signs, key, 20000));
 	hsm_close(hsm);

@@ -14,8 +14,11 @@
 
 #define SIGNERS 8
 /* A machine under load answers late; a wait that is not fast takes the whole timeout. */
-#define ONCE_MS 200 /* without waiting for anything */
+#define FAST_MS 1500
+/* Refused at once: in this time, but for the few of so many that meet a pause of the machine. */
+#define ONCE_MS 200
 #define ONCE_TRIES 20
+#define ONCE_PAUSES 2
 
 static const char *shim;
 
@@ -159,15 +162,14 @@ refused_ms(struct hsm_key *key)
 	return clock_mono_ms() - at;
 }
 
-/* Refused at once, as often as it is asked; but for the few times that the machine stands still. */
 static bool
 refused_at_once(struct hsm_key *key)
 {
-	int n = 0;
+	int late = 0;
 
 	for (int i = 0; i < ONCE_TRIES; i++)
-		n += refused_ms(key) < ONCE_MS;
-	return n >= ONCE_TRIES - ONCE_TRIES / 4;
+		late += refused_ms(key) >= ONCE_MS;
+	return late <= ONCE_PAUSES;
 }
 
 static struct hsm *
@@ -240,7 +242,7 @@ gone_and_back(void)
 	/* One that is soon back needs it not. */
 	begun = fixture_count(&f, "init");
 	fixture_control(&f, "away");
-	CHECK(refused_ms(key) < FIXTURE_FAST_MS);
+	CHECK(refused_ms(key) < FAST_MS);
 	fixture_control(&f, "");
 	CHECK(fixture_wait(signs, key, 20000));
 	CHECK(fixture_count(&f, "init") == begun);
@@ -267,7 +269,7 @@ restart_hangs(void)
 	struct hsm *hsm = start(&f, 2, 300, &key);
 
 	fixture_control(&f, "gone");
-	CHECK(refused_ms(key) < FIXTURE_FAST_MS);
+	CHECK(refused_ms(key) < FAST_MS);
 	fixture_control(&f, "hang-init");
 	CHECK(fixture_wait(restart_hangs_said, key, 20000));
 	CHECK(refused_at_once(key));
@@ -359,11 +361,11 @@ sign_fails(void)
 	CHECK(signs(key));
 	before = fixture_count(&f, "sign");
 	fixture_control(&f, "sign-always");
-	CHECK(refused_ms(key) < FIXTURE_FAST_MS);
+	CHECK(refused_ms(key) < FAST_MS);
 	CHECK(fixture_count(&f, "sign") == before + 4);
 	CHECK(!hsm_is_ready(hsm));
 	fixture_control(&f, "sign-short");
-	CHECK(refused_ms(key) < FIXTURE_FAST_MS);
+	CHECK(refused_ms(key) < FAST_MS);
 	fixture_control(&f, "sign-garbage");
 	CHECK(sign_digest(&signer, digest, sizeof(digest), &sig, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE && sig.len == 0);
@@ -432,7 +434,7 @@ hang_replaced(void)
 		snprintf(word, sizeof(word), "hang-once %d", i);
 		fixture_control(&f, word);
 		ms = refused_ms(key);
-		CHECK(ms >= 400 && ms < 400 + FIXTURE_FAST_MS);
+		CHECK(ms >= 400 && ms < 400 + FAST_MS);
 		/* The new thread works; the shim lets the old one go with the next word. */
 		CHECK(fixture_wait(signs, key, 20000));
 		CHECK(!hsm_is_lost(hsm));
@@ -454,7 +456,7 @@ lost_by_asking(void *arg)
 {
 	const struct asked *asked = arg;
 
-	CHECK(refused_ms(asked->key) < 200 + FIXTURE_FAST_MS);
+	CHECK(refused_ms(asked->key) < 200 + FAST_MS);
 	return hsm_is_lost(asked->hsm);
 }
 
@@ -468,7 +470,7 @@ hang_lost(void)
 
 	fixture_control(&f, "hang");
 	for (int i = 0; i < HSM_ABANDONED_MAX; i++) {
-		CHECK(refused_ms(key) < 200 + FIXTURE_FAST_MS);
+		CHECK(refused_ms(key) < 200 + FAST_MS);
 		CHECK(!hsm_is_lost(hsm));
 	}
 	CHECK(fixture_wait(lost_by_asking, &asked, 20000));
@@ -507,10 +509,10 @@ close_leaves_behind(void)
 	int64_t at;
 
 	fixture_control(&f, "hang");
-	CHECK(refused_ms(key) < 300 + FIXTURE_FAST_MS);
+	CHECK(refused_ms(key) < 300 + FAST_MS);
 	at = clock_mono_ms();
 	hsm_close(hsm);
-	CHECK(clock_mono_ms() - at < FIXTURE_FAST_MS);
+	CHECK(clock_mono_ms() - at < FAST_MS);
 	CHECK(!module_is_free(&f));
 	/* The same token can be opened beside it. */
 	hsm = fixture_hsm(&f);
@@ -536,7 +538,7 @@ slow_queue(void)
 	/* Ten a second can be served and are, near enough; some 25 are refused meanwhile. */
 	CHECK(s.good >= s.refused / 6);
 	CHECK(s.wrong == 0 && s.odd == 0);
-	CHECK(s.slowest_refusal < 300 + FIXTURE_FAST_MS);
+	CHECK(s.slowest_refusal < 300 + FAST_MS);
 	CHECK(!hsm_is_lost(hsm));
 	fixture_control(&f, "");
 	CHECK(fixture_wait(signs, key, 20000));
@@ -554,12 +556,12 @@ bring_up_hangs(void)
 	int64_t end = clock_mono_ms() + 20000, ms = 0;
 
 	fixture_control(&f, "away");
-	CHECK(refused_ms(key) < FIXTURE_FAST_MS);
+	CHECK(refused_ms(key) < FAST_MS);
 	fixture_control(&f, "hang-open");
 	/* Until one has waited for it in vain; the bring-up's own limit is 2 s. */
 	while (ms < 300 && clock_mono_ms() < end)
 		ms = refused_ms(key);
-	CHECK(ms >= 300 && ms < 300 + FIXTURE_FAST_MS);
+	CHECK(ms >= 300 && ms < 300 + FAST_MS);
 	CHECK(refused_at_once(key));
 	fixture_control(&f, "");
 	CHECK(fixture_wait(signs, key, 20000));

