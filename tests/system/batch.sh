@@ -227,7 +227,6 @@ passed() {
 # In a short batch they are early ones: the rest must take longer than it takes to see the point.
 killed() {
 	before=$(issued)
-	# Early among a few: the end must not come before the signal does.
 	points=$((n / 10))
 	[ "$n" -lt 50000 ] || points=$((n * 8 / 10))
 	for run_n in 1 2 3; do

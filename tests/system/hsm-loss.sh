@@ -121,7 +121,7 @@ for n in $(seq 48); do
 	request "slow-$n"
 	mv "$dir/slow-$n.csr" "$work/slow/"
 done
-fault "slow 100"
+fault "slow 200"
 ends 0 "a batch" $smki batch "$work/slow"
 has "all of it" '48 requests: 48 issued' "$work/stdout"
 fault

@@ -167,13 +167,13 @@ def flood(port, seconds, folder):
     for i in range(1000):
         kept.append(connect(port, "127.0.0.2"))
         if i % 250 == 249:
-            # The best of three: what keeps others out keeps all of them.
+            # The best of three, and none waits for the handshakes' limit.
             took = []
             for _ in range(3):
                 begun = time.monotonic()
                 same("another address", 200, good(port, folder, "127.0.0.3"))
                 took.append(time.monotonic() - begun)
-            same("after %.2f s" % min(took), True, min(took) < 1)
+            same("after %r" % took, True, min(took) < 1 and max(took) < 4)
     for peer in kept:
         peer.close()
 

@@ -8,8 +8,6 @@ set -u
 needs openssl curl jq
 
 make_home
-# No list but those that are asked for.
-sed -i 's/^delay = .*/delay = 60s/' "$home/smki.conf"
 up
 true_that "export of the CA certificates" demo_chain
 for n in 1 2; do
