@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Name the tests of a run that did not pass, with what each said at its end, and from a
-sanitizer's report on.
+"""Name the tests of a run that did not pass, with the end of what each said and the beginning of a
+sanitizer's report in it.
 
     failed.py BUILD_DIR     reads meson-logs/testlog.json
 """
@@ -18,7 +18,8 @@ def said(text):
     lines = text.splitlines()
     for i, line in enumerate(lines):
         if any(report in line for report in REPORTS):
-            return lines[i:i + LINES_MAX]
+            report = lines[i:i + LINES_MAX]
+            return report + lines[max(i + LINES_MAX, len(lines) - LINES_MAX):]
     return lines[-LINES_MAX:]
 
 
@@ -35,13 +36,19 @@ def main():
     try:
         with open(os.path.join(build, "meson-logs", "testlog.json"), encoding="utf-8",
                   errors="replace") as log:
-            for line in log:
-                test = json.loads(line)
-                if test["result"] not in PASSED:
-                    show(build, test)
-                    named += 1
-    except (OSError, ValueError) as why:
+            tests = log.read().splitlines()
+    except OSError as why:
         print(f"{build}: {why}")
+        tests = []
+    for line in tests:
+        try:
+            test = json.loads(line)
+        except ValueError as why:
+            print(f"{build}: {why}")
+            continue
+        if test["result"] not in PASSED:
+            show(build, test)
+            named += 1
     if named == 0:
         print(f"{build}: no test is named as failed; the run itself did not go well")
 
