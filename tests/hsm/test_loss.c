@@ -57,7 +57,8 @@ sign_on(void *arg)
 		at = clock_mono_ms() - at;
 		if (at > atomic_load(&s->slowest_refusal))
 			atomic_store(&s->slowest_refusal, at);
-		atomic_fetch_add(err.code == FAIL_UNAVAILABLE ? &s->refused : &s->odd, 1);
+		if (atomic_fetch_add(err.code == FAIL_UNAVAILABLE ? &s->refused : &s->odd, 1) == 0)
+			printf("    first refusal: %s\n", err.msg);
 		nanosleep(&pause, NULL);
 	}
 	return NULL;

@@ -100,9 +100,10 @@ shim_pull(void)
 	shim_epoch++;
 }
 
-/* Read the control file, and note what begins now: pulled, dropped. */
+/* The control file as it is now. The lock is held: what one thread reads is never older than what
+ * another has acted upon, or a fault would come a second time. */
 static struct shim_control
-shim_control(void)
+shim_read(void)
 {
 	struct shim_control control = { .word = "" };
 	const char *path = getenv("SMKI_SHIM_CONTROL");
@@ -113,7 +114,17 @@ shim_control(void)
 			control.word[0] = '\0';
 		fclose(f);
 	}
+	return control;
+}
+
+/* What is read, and what begins now noted: pulled, dropped. */
+static struct shim_control
+shim_control(void)
+{
+	struct shim_control control;
+
 	pthread_mutex_lock(&shim_lock);
+	control = shim_read();
 	if (strcmp(control.word, "gone") == 0)
 		shim_gone = 1;
 	control.away = shim_gone || strcmp(control.word, "away") == 0;
@@ -143,15 +154,18 @@ shim_is(const struct shim_control *control, const char *word)
 	return strcmp(control->word, word) == 0;
 }
 
-/* 1 once for each new number. */
+/* 1 once for each new number behind this word. */
 static int
-shim_once(const struct shim_control *control, long *last)
+shim_once(const char *word, long *last)
 {
+	struct shim_control control;
 	int r;
 
 	pthread_mutex_lock(&shim_lock);
-	r = control->n != *last;
-	*last = control->n;
+	control = shim_read();
+	r = shim_is(&control, word) && control.n != *last;
+	if (r)
+		*last = control.n;
 	pthread_mutex_unlock(&shim_lock);
 	return r;
 }
@@ -245,7 +259,7 @@ shim_OpenSession(
 	shim_count("open\n");
 	if (control.away)
 		return CKR_TOKEN_NOT_PRESENT;
-	if (shim_is(&control, "open-error") && shim_once(&control, &shim_open_failed))
+	if (shim_once("open-error", &shim_open_failed))
 		return CKR_DEVICE_REMOVED;
 	shim_block("hang-open");
 	pthread_mutex_lock(&shim_lock);
@@ -371,14 +385,13 @@ shim_Sign(CK_SESSION_HANDLE handle, CK_BYTE *data, CK_ULONG len, CK_BYTE *sig, C
 	shim_count("sign\n");
 	if (rv != CKR_OK)
 		return rv;
-	if (shim_is(&control, "sign-always") ||
-	    (shim_is(&control, "sign-error") && shim_once(&control, &shim_sign_failed)))
+	if (shim_is(&control, "sign-always") || shim_once("sign-error", &shim_sign_failed))
 		return CKR_FUNCTION_FAILED;
 	if (shim_is(&control, "slow"))
 		shim_pause(control.n * 1000000);
 	if (shim_is(&control, "hang"))
 		shim_block("hang");
-	if (shim_is(&control, "hang-once") && shim_once(&control, &shim_hung))
+	if (shim_once("hang-once", &shim_hung))
 		shim_block("hang-once");
 	SHIM_CALL(rv, C_Sign(handle, data, len, sig, sig_len));
 	if (rv == CKR_OK && shim_is(&control, "sign-garbage"))
