@@ -22,7 +22,8 @@
 #include "smki/log.h"
 #include "smki/mem.h"
 
-/* How long a start waits for the database to be there. */
+/* How long a start waits for the database to be there; beside a smkid of its own, when it says once
+ * more that it waits. */
 #define MAIN_DATABASE_MS 30000
 #define MAIN_RETRY_MS 200
 #define MAIN_TICK_MS 250
@@ -137,24 +138,31 @@ main_wait(const sigset_t *ends, int ms)
 	return sigtimedwait(ends, NULL, &time) > 0;
 }
 
-/* smkid may be starting too: it makes the database's helper files that a reader needs. */
+/* smkid may be starting too: it makes the database's helper files that a reader needs, and brings
+ * the database of an earlier version up to date, which takes minutes when it is large. Who was
+ * started beside it (smki run) is ended when smkid ends, and waits for it. */
 static struct store *
-main_store(const struct home *home, const sigset_t *ends)
+main_store(const struct home *home, bool beside, const sigset_t *ends)
 {
-	int64_t deadline = clock_mono_ms() + MAIN_DATABASE_MS;
+	int64_t late = clock_mono_ms() + MAIN_DATABASE_MS;
 	struct store *store = NULL;
 	char path[HOME_PATH_MAX];
-	bool said = false;
+	bool said = false, again;
 	struct err err;
 
 	if (home_path(home, HOME_DB, path, &err) != 0)
 		log_die(err_exit_status(err.code), "%s", err.msg);
 	while (store_open(path, STORE_READ, &store, &err) != 0) {
+		again = clock_mono_ms() >= late;
 		if ((err.code != FAIL_NOT_FOUND && err.code != FAIL_UNAVAILABLE) ||
-		    clock_mono_ms() >= deadline)
+		    (again && !beside))
 			log_die(err_exit_status(err.code), "%s", err.msg);
-		if (!said)
+		if (again) {
+			log_warn("still waiting for the database: %s", err.msg);
+			late = clock_mono_ms() + MAIN_DATABASE_MS;
+		} else if (!said) {
 			log_info("waiting for the database: %s", err.msg);
+		}
 		said = true;
 		if (main_wait(ends, MAIN_RETRY_MS))
 			exit(EXIT_DONE);
@@ -207,7 +215,8 @@ main_start(struct parts *p, const struct options *options, const sigset_t *ends)
 	if (front_data_load(&p->httpd->home, &p->httpd->data, &err) != 0 ||
 	    (home->https.listen[0] != '\0' && tls_new(&p->httpd->home, &p->tls, &err) != 0) ||
 	    link_new(home, options->front_fd, &p->link, &err) != 0 ||
-	    keeper_new(p->httpd, main_store(home, ends), p->link, p->tls, &p->keeper, &err) != 0)
+	    keeper_new(p->httpd, main_store(home, options->front_fd >= 0, ends), p->link, p->tls,
+		&p->keeper, &err) != 0)
 		log_die(err_exit_status(err.code), "%s", err.msg);
 	free(home);
 	if (main_listen(p, conf.listen_fd, &err) != 0 ||
