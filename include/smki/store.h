@@ -243,8 +243,9 @@ int store_holder_get(struct store *store, enum holder_kind kind, const uint8_t *
 
 /*
  * A filter for lists: 0 / empty = any. Rows come in order of id, and after_id continues a list.
- * With since they come in order of their newest change (event), each certificate once, and
- * after_event continues the list; after_id is then FAIL_INTERNAL.
+ * With since, and of those on hold or revoked (unless of one device), they come in order of their
+ * newest change (event), each certificate once, and after_event continues the list. The other of
+ * the two is FAIL_INTERNAL.
  */
 struct store_filter {
 	bool by_state;
@@ -254,9 +255,11 @@ struct store_filter {
 	struct eui64 device;
 	time_t since; /* changed at or after */
 	int64_t after_id;
-	int64_t after_event; /* with since only */
-	int64_t limit;	     /* 0 = all */
+	int64_t after_event;
+	int64_t limit; /* 0 = all */
 };
+/* Which of the two orders. */
+bool store_filter_by_event(const struct store_filter *filter) MUST_USE;
 int store_cert_each(struct store *store, const struct store_filter *filter,
     int (*fn)(void *ctx, const struct store_cert *cert, struct err *err), void *ctx,
     struct err *err) MUST_USE;

@@ -14,7 +14,7 @@
  * are not used. */
 static const char listed_complete[] =
     "SELECT serial, reason, changed, invalid_since FROM certificate "
-    "WHERE ca = ?1 AND state <> 0 ORDER BY id";
+    "WHERE ca = ?1 AND state <> 0 ORDER BY event";
 static const char listed_shard[] =
     "SELECT serial, reason, changed, invalid_since FROM certificate INDEXED BY certificate_shard "
     "WHERE ca = ?1 AND shard = ?2 AND state <> 0 AND shard IS NOT NULL ORDER BY id";

@@ -425,6 +425,13 @@ enum list_param {
 	LIST_LIMIT,
 };
 
+bool
+store_filter_by_event(const struct store_filter *filter)
+{
+	return filter->since != 0 ||
+	       (filter->by_state && filter->state != CERT_VALID && !filter->by_device);
+}
+
 /* The way to the rows: the narrowest index that the filter allows, and an order it yields. */
 static int
 store_list_text(
@@ -440,7 +447,7 @@ store_list_text(
 	else if (filter->since != 0)
 		buf_add_str(sql, "FROM event e CROSS JOIN certificate c "
 				 "ON c.id = e.certificate AND c.event = e.id");
-	else if (filter->by_state && filter->state != CERT_VALID)
+	else if (store_filter_by_event(filter))
 		buf_add_str(sql, "FROM certificate c INDEXED BY certificate_state");
 	else if (filter->ca != 0 && tally.valid + tally.hold + tally.revoked < LIST_SMALL_CA)
 		buf_add_str(sql, "FROM certificate c INDEXED BY certificate_serial");
@@ -458,8 +465,10 @@ store_list_text(
 		buf_add_str(sql, " AND c.ca = ?2");
 	if (filter->since != 0 && !filter->by_device)
 		buf_add_str(sql, " AND e.id >= ?5");
-	if (filter->since == 0)
+	if (!store_filter_by_event(filter))
 		buf_add_str(sql, " AND c.id > ?6 ORDER BY c.id");
+	else if (filter->since == 0)
+		buf_add_str(sql, " AND c.event > ?6 ORDER BY c.event");
 	else if (filter->by_device)
 		buf_add_str(sql, " AND c.changed >= ?4 AND c.event > ?6 ORDER BY c.event");
 	else
@@ -472,14 +481,16 @@ static int
 store_list_open(
     struct store *store, const struct store_filter *filter, struct db_stmt **out, struct err *err)
 {
+	const bool by_event = store_filter_by_event(filter);
 	struct db_stmt *stmt = NULL;
 	struct buf sql = { 0 };
 	int64_t first = 0;
 	int r = -1;
 
-	if (filter->since != 0 && filter->after_id != 0)
-		return err_set(
-		    err, FAIL_INTERNAL, "store: a list by time is continued by after_event");
+	if (by_event ? filter->after_id != 0 : filter->after_event != 0)
+		return err_set(err, FAIL_INTERNAL, "store: a list %s",
+		    by_event ? "by event is continued by after_event"
+			     : "by number is continued by after_id");
 	if (filter->since != 0 && store_event_since(store, filter->since, &first, err) != 0)
 		return -1;
 	if (filter->after_event >= first)
@@ -492,7 +503,7 @@ store_list_open(
 	db_bind_blob(stmt, LIST_DEVICE, filter->device.octets, EUI64_LEN);
 	db_bind_int(stmt, LIST_SINCE, filter->since);
 	db_bind_int(stmt, LIST_FIRST, first);
-	db_bind_int(stmt, LIST_AFTER, filter->since != 0 ? filter->after_event : filter->after_id);
+	db_bind_int(stmt, LIST_AFTER, by_event ? filter->after_event : filter->after_id);
 	db_bind_int(stmt, LIST_LIMIT, filter->limit > 0 ? filter->limit : -1);
 	*out = stmt;
 	r = 0;

@@ -373,8 +373,7 @@ query_list_cert(void *ctx, const struct store_cert *cert, struct err *err)
 
 	admin_cert_put(&q->certs, cert);
 	q->count++;
-	/* A list by time goes by the event of the last change, any other by certificate. */
-	if (q->filter.since != 0)
+	if (store_filter_by_event(&q->filter))
 		q->filter.after_event = cert->event;
 	else
 		q->filter.after_id = cert->id;

@@ -263,7 +263,7 @@ test_listed_index(void)
 
 	CHECK(sqlite3_prepare_v2(db,
 		  "EXPLAIN QUERY PLAN SELECT serial, reason, changed, invalid_since "
-		  "FROM certificate WHERE ca = 2 AND state <> 0 ORDER BY id",
+		  "FROM certificate WHERE ca = 2 AND state <> 0 ORDER BY event",
 		  -1, &stmt, NULL) == SQLITE_OK);
 	CHECK(sqlite3_step(stmt) == SQLITE_ROW);
 	CHECK(strstr((const char *)sqlite3_column_text(stmt, 3),
