@@ -22,9 +22,10 @@
 #include "smki/log.h"
 #include "smki/mem.h"
 
-/* How long a start waits for the database to be there; beside a smkid of its own, when it says once
- * more that it waits. */
+/* How long a start waits for the database to be there; beside a smkid of its own, how often it asks
+ * whether that serves by now, and for how long. */
 #define MAIN_DATABASE_MS 30000
+#define MAIN_HELLO_MS 1000
 #define MAIN_RETRY_MS 200
 #define MAIN_TICK_MS 250
 /* A stop waits this long for requests under way, then this long for threads. */
@@ -140,30 +141,33 @@ main_wait(const sigset_t *ends, int ms)
 
 /* smkid may be starting too: it makes the database's helper files that a reader needs, and brings
  * the database of an earlier version up to date, which takes minutes when it is large. Who was
- * started beside it (smki run) is ended when smkid ends, and waits for it. */
+ * started beside it (smki run) waits until it serves; beside = NULL is nobody's. */
 static struct store *
-main_store(const struct home *home, bool beside, const sigset_t *ends)
+main_store(const struct home *home, struct link *beside, const sigset_t *ends)
 {
 	int64_t late = clock_mono_ms() + MAIN_DATABASE_MS;
 	struct store *store = NULL;
 	char path[HOME_PATH_MAX];
-	bool said = false, again;
+	bool said = false;
 	struct err err;
 
 	if (home_path(home, HOME_DB, path, &err) != 0)
 		log_die(err_exit_status(err.code), "%s", err.msg);
 	while (store_open(path, STORE_READ, &store, &err) != 0) {
-		again = clock_mono_ms() >= late;
+		bool is_late = clock_mono_ms() >= late;
+
 		if ((err.code != FAIL_NOT_FOUND && err.code != FAIL_UNAVAILABLE) ||
-		    (again && !beside))
+		    (is_late && beside == NULL))
 			log_die(err_exit_status(err.code), "%s", err.msg);
-		if (again) {
+		if (!said)
+			log_info("waiting for the database: %s", err.msg);
+		said = true;
+		if (is_late && link_hello(beside, MAIN_HELLO_MS, NULL) == 0) {
+			beside = NULL; /* it has done what it does; once more, and that is all */
+		} else if (is_late) {
 			log_warn("still waiting for the database: %s", err.msg);
 			late = clock_mono_ms() + MAIN_DATABASE_MS;
-		} else if (!said) {
-			log_info("waiting for the database: %s", err.msg);
 		}
-		said = true;
 		if (main_wait(ends, MAIN_RETRY_MS))
 			exit(EXIT_DONE);
 	}
@@ -215,8 +219,8 @@ main_start(struct parts *p, const struct options *options, const sigset_t *ends)
 	if (front_data_load(&p->httpd->home, &p->httpd->data, &err) != 0 ||
 	    (home->https.listen[0] != '\0' && tls_new(&p->httpd->home, &p->tls, &err) != 0) ||
 	    link_new(home, options->front_fd, &p->link, &err) != 0 ||
-	    keeper_new(p->httpd, main_store(home, options->front_fd >= 0, ends), p->link, p->tls,
-		&p->keeper, &err) != 0)
+	    keeper_new(p->httpd, main_store(home, options->front_fd >= 0 ? p->link : NULL, ends),
+		p->link, p->tls, &p->keeper, &err) != 0)
 		log_die(err_exit_status(err.code), "%s", err.msg);
 	free(home);
 	if (main_listen(p, conf.listen_fd, &err) != 0 ||

@@ -1,6 +1,6 @@
 #!/bin/sh
 # An older database: smki-httpd waits for smkid to bring it up to date; by itself for half a minute,
-# beside a smkid of its own for as long as that takes.
+# beside a smkid of its own until that serves.
 #
 #   waiting.sh BUILD_ROOT SOURCE_ROOT
 set -u
@@ -55,16 +55,19 @@ same "its status" 75 "$ended"
 has "it says why" "is older than this program's" "$work/log"
 lacks "it does not go on" 'still waiting' "$work/log"
 
-title "beside a smkid of its own"
-# As smki run starts it: one end of a connection, of which the other stays open.
+title "beside a smkid of its own that does not serve yet"
+# As smki run starts it: one end of a connection; nobody answers at the other.
 cat >"$work/beside.py" <<'EOF'
 import os, socket, sys
 ends = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+if sys.argv[1]:
+    ends = ends[0], socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ends[1].connect(sys.argv[1])
 for end in ends:
     end.set_inheritable(True)
-os.execv(sys.argv[1], sys.argv[1:] + ["--front-fd", str(ends[1].fileno())])
+os.execv(sys.argv[2], sys.argv[2:] + ["--front-fd", str(ends[1].fileno())])
 EOF
-httpd beside "$python" "$work/beside.py"
+httpd beside "$python" "$work/beside.py" ''
 for minutes in 1 2; do
 	later $((minutes * 60))
 	within 10 "it says so again" said_again "$minutes"
@@ -75,4 +78,15 @@ kill -TERM "$beside"
 ended "$beside"
 same "it ends with 0 on SIGTERM" 0 "$ended"
 same "once a time" 2 "$(grep -c 'still waiting' "$work/log")"
+
+title "beside one that serves, of an earlier version"
+# The connection leads to smkid this time.
+spawn smkid "$build/smkid" --home "$home"
+demo_wait 30 $smki status >"$work/stdout" 2>&1 || fail "smkid does not answer"
+older -1
+httpd served "$python" "$work/beside.py" "$home/run/front.sock"
+later 60
+ended "$served"
+same "its status" 75 "$ended"
+lacks "it does not go on" 'still waiting' "$work/log"
 finish
