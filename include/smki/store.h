@@ -244,8 +244,8 @@ int store_holder_get(struct store *store, enum holder_kind kind, const uint8_t *
 /*
  * A filter for lists: 0 / empty = any. Rows come in order of id, and after_id continues a list.
  * With since, and of those on hold or revoked (unless of one device), they come in order of their
- * newest change (event), each certificate once, and after_event continues the list. The other of
- * the two is FAIL_INTERNAL.
+ * newest change (event), each once a call, and after_event continues the list: what changed again
+ * meanwhile comes again, at the end. The other of the two is FAIL_INTERNAL.
  */
 struct store_filter {
 	bool by_state;
@@ -314,7 +314,7 @@ int store_crl_finish(struct store *store, const struct store_actor *actor,
 int store_crl_newest(
     struct store *store, int64_t ca, struct store_crl *out, struct err *err) MUST_USE;
 
-/* What is on the list: state on hold or revoked, by certificate id. */
+/* What is on the list: state on hold or revoked, by the event that made it so. */
 struct store_listed {
 	struct serial serial;
 	enum crl_reason reason;

@@ -40,7 +40,8 @@ int store_list_get(struct store *store, const struct crl_which *which, int64_t n
     struct store_crl *out, struct err *err) MUST_USE;
 
 /*
- * What stands on such a list, by certificate id. Complete and shard: state on hold or revoked.
+ * What stands on such a list. Complete, by the event of the state, and shard, by certificate id:
+ * state on hold or revoked.
  * Delta: what changed after event base: on hold or revoked now; and what is valid now but was on
  * hold on a list finished since base or on base itself, with REASON_REMOVE_FROM_CRL and the time
  * of its release. What was held and released between two lists is on none. base is not looked at

@@ -432,27 +432,79 @@ store_filter_by_event(const struct store_filter *filter)
 	       (filter->by_state && filter->state != CERT_VALID && !filter->by_device);
 }
 
+/* Certificates in this state, of all CAs. */
+static int
+store_tally_state(struct store *store, enum cert_state state, int64_t *n, struct err *err)
+{
+	static const char sql[] = "SELECT coalesce(sum(n), 0) FROM tally WHERE state = ?";
+	struct db_stmt *stmt = NULL;
+	bool row = false;
+
+	if (db_stmt(store->db, sql, &stmt, err) != 0)
+		return -1;
+	db_bind_int(stmt, 1, state);
+	if (db_step(stmt, &row, err) != 0)
+		return -1;
+	*n = row ? db_int(stmt, 0) : 0;
+	db_reset(stmt);
+	return 0;
+}
+
+/* Where the rows on hold or revoked are looked for: among those of the state, or among those of the
+ * CA that are not valid, whichever are fewer. Both go by event. */
+static int
+store_list_listed(
+    struct store *store, const struct store_filter *filter, const char **from, struct err *err)
+{
+	struct store_tally ca = { 0 };
+	int64_t n;
+
+	*from = "FROM certificate c INDEXED BY certificate_state";
+	if (filter->ca == 0)
+		return 0;
+	if (store_tally(store, filter->ca, &ca, err) != 0 ||
+	    store_tally_state(store, filter->state, &n, err) != 0)
+		return -1;
+	if (ca.hold + ca.revoked <= n)
+		*from = "FROM certificate c INDEXED BY certificate_listed";
+	return 0;
+}
+
+/* The same for all other lists. */
+static int
+store_list_numbered(
+    struct store *store, const struct store_filter *filter, const char **from, struct err *err)
+{
+	struct store_tally ca = { .valid = LIST_SMALL_CA };
+
+	if (filter->ca != 0 && store_tally(store, filter->ca, &ca, err) != 0)
+		return -1;
+	*from = ca.valid + ca.hold + ca.revoked < LIST_SMALL_CA
+		    ? "FROM certificate c INDEXED BY certificate_serial"
+		    : "FROM certificate c NOT INDEXED";
+	return 0;
+}
+
 /* The way to the rows: the narrowest index that the filter allows, and an order it yields. */
 static int
 store_list_text(
     struct store *store, const struct store_filter *filter, struct buf *sql, struct err *err)
 {
-	struct store_tally tally = { 0 };
+	const char *from;
 
-	if (filter->ca != 0 && store_tally(store, filter->ca, &tally, err) != 0)
+	if (filter->by_device) {
+		from = "FROM certificate c INDEXED BY certificate_holder";
+	} else if (filter->since != 0) {
+		from = "FROM event e CROSS JOIN certificate c "
+		       "ON c.id = e.certificate AND c.event = e.id";
+	} else if (store_filter_by_event(filter)) {
+		if (store_list_listed(store, filter, &from, err) != 0)
+			return -1;
+	} else if (store_list_numbered(store, filter, &from, err) != 0) {
 		return -1;
+	}
 	buf_add_str(sql, STORE_CERT_COLUMNS);
-	if (filter->by_device)
-		buf_add_str(sql, "FROM certificate c INDEXED BY certificate_holder");
-	else if (filter->since != 0)
-		buf_add_str(sql, "FROM event e CROSS JOIN certificate c "
-				 "ON c.id = e.certificate AND c.event = e.id");
-	else if (store_filter_by_event(filter))
-		buf_add_str(sql, "FROM certificate c INDEXED BY certificate_state");
-	else if (filter->ca != 0 && tally.valid + tally.hold + tally.revoked < LIST_SMALL_CA)
-		buf_add_str(sql, "FROM certificate c INDEXED BY certificate_serial");
-	else
-		buf_add_str(sql, "FROM certificate c NOT INDEXED");
+	buf_add_str(sql, from);
 	buf_add_str(sql, STORE_CERT_NEIGHBOURS "WHERE 1");
 	if (filter->by_device)
 		buf_add_str(

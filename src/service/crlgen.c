@@ -264,7 +264,8 @@ out:
 
 /* ---- lists signed elsewhere ---- */
 
-/* The entries of a CRL against the database, one by one. */
+/* The entries of a CRL against the database, one by one: whoever signed it had them from here, in
+ * the order of store_listed_each(). */
 struct crlgen_compare {
 	struct crl crl;
 	int64_t entries;

@@ -167,6 +167,23 @@ ends 0 "revoke all of them" $smki revoke --device $eui
 same "as told" 130 "$(grep -c ' revoked ' "$work/stdout")"
 same "none is left" '' "$($smki list --device $eui --state valid)"
 
+title "a list of more than one piece"
+# The last revoked goes out of the order of issue.
+"$python" -c 'import sqlite3, sys
+for row in sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True).execute(
+        "SELECT lower(hex(serial)) FROM certificate WHERE state = 2 ORDER BY event"):
+    print(row[0])' "$home/db/smki.db" >"$work/revoked"
+for filter in '--state revoked' '--state revoked --ca issuing' '--state revoked --since 1970-01-01' \
+    '--state revoked --limit 500'; do
+	# shellcheck disable=SC2086
+	$smki --json list $filter | jq -r .serial >"$work/listed"
+	true_that "list $filter" cmp "$work/revoked" "$work/listed"
+done
+$smki --json list --state revoked --limit 120 | jq -r .serial >"$work/listed"
+same "a limit" "$(head -n 120 "$work/revoked")" "$(cat "$work/listed")"
+true_that "more than a piece" test "$(wc -l <"$work/revoked")" -gt 130
+same "revoked at the root" '' "$($smki list --state revoked --ca root)"
+
 title "a profile is a file"
 sed -e 's/^description = .*/description = Both usages/' -e 's/method-2/method-1/' \
     -e 's/^key_usage = .*/key_usage = digitalSignature, keyAgreement/' \

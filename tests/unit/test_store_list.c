@@ -64,6 +64,7 @@ test_list(void)
 		{ "ca 3", { .ca = 3 }, "" },
 		{ "ca 2 on hold", { .ca = 2, .by_state = true, .state = CERT_HOLD }, "" },
 		{ "ca 1 on hold", { .ca = 1, .by_state = true, .state = CERT_HOLD }, "2 5" },
+		{ "ca 1 revoked", { .ca = 1, .by_state = true, .state = CERT_REVOKED }, "3" },
 		{ "device", { .by_device = true, .device = { { 0, 0, 0, 0, 0, 0, 0, 4 } } }, "4" },
 		{ "no such device", { .by_device = true, .device = { { 0, 0, 0, 0, 0, 0, 0, 9 } } },
 		    "" },

@@ -465,8 +465,11 @@ test_crl(void)
 	size_t n = 9;
 
 	list_fill(store);
+	/* by event: 2 is on hold anew */
+	MUST(change(store, 2, CERT_VALID, 0, 2090, &err));
+	MUST(change(store, 2, CERT_HOLD, 0, 2100, &err));
 	MUST(store_listed_each(store, 1, listed_add, &text, &err));
-	CHECK_STR(buf_text(&text), "2:6:2070:0 3:4:2080:0 5:6:2090:0 ");
+	CHECK_STR(buf_text(&text), "3:4:2080:0 5:6:2090:0 2:6:2100:0 ");
 	buf_free(&text);
 	CHECK(store_crl_newest(store, 1, rows, &err) != 0 && err.code == FAIL_NOT_FOUND);
 	crl.event = newest_event(store);
