@@ -34,6 +34,12 @@ struct crlgen_conf {
 	struct timeguard *guard;
 	long validity; /* seconds */
 	bool deltas;   /* complete lists tell where deltas are (RFC 5280 5.2.6) */
+	/*
+	 * Waits for the next second of the clock. A complete list and a delta of one time would have
+	 * to have one number (RFC 5280 5.2.3), and two lists of one time one Last-Modified: each of
+	 * a sequence of numbers gets a thisUpdate of its own. NULL = they may share it.
+	 */
+	void (*pause)(void);
 	const struct crlgen_ahead *ahead; /* NULL = nothing is */
 };
 

@@ -19,6 +19,15 @@ clock_now(void)
 	return clock_read(CLOCK_REALTIME).tv_sec;
 }
 
+/* A signal or a step of the clock may end it early: whoever waits looks again. */
+void
+clock_pause(void)
+{
+	struct timespec next = { .tv_sec = clock_now() + 1 };
+
+	(void)clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &next, NULL);
+}
+
 time_t
 clock_boot(void)
 {

@@ -14,6 +14,8 @@
 #include "smki/fault.h"
 #include "smki/mem.h"
 
+/* Looks at the clock for a time that no list has. */
+#define CRLGEN_PAUSES_MAX 3
 /* A list handed in may be dated this much after our clock. */
 #define CRLGEN_AHEAD_MAX CLOCK_BACK_MAX
 
@@ -101,22 +103,25 @@ crlgen_finish(const struct crlgen_conf *conf, const struct ca *ca, const struct 
 }
 
 /* thisUpdate: now, and never before that of the list before (RFC 5280 5.1.2.4, schema) - unless
- * that one was dated by a clock which an administrator has set back since. */
+ * that one was dated by a clock which an administrator has set back since. taken: that one has the
+ * very same. */
 static int
 crlgen_this_update(struct store *reader, const struct ca *ca, const struct crl_which *which,
-    time_t now, time_t *this_update, struct err *err)
+    time_t now, time_t *this_update, bool *taken, struct err *err)
 {
 	struct store_crl newest;
 	int64_t accepted;
 	struct err why;
 
 	*this_update = now;
+	*taken = false;
 	if (store_list_last(reader, which, &newest, &why) != 0) {
 		if (why.code == FAIL_NOT_FOUND)
 			return 0;
 		*err = why;
 		return -1;
 	}
+	*taken = newest.this_update == now;
 	if (newest.this_update <= now)
 		return 0;
 	if (store_clock_accepted(reader, &accepted, err) != 0)
@@ -129,6 +134,26 @@ crlgen_this_update(struct store *reader, const struct ca *ca, const struct crl_w
 		    "clock",
 		    ca->name, (long long)(newest.this_update - now));
 	*this_update = newest.this_update;
+	return 0;
+}
+
+/* A time that no list of the same sequence has, where there is somebody who waits for it. */
+static int
+crlgen_time(const struct crlgen_conf *conf, const struct ca *ca, const struct crl_which *which,
+    struct store *reader, time_t *this_update, struct err *err)
+{
+	bool taken = true;
+	time_t now;
+
+	for (int i = 0; taken && i < CRLGEN_PAUSES_MAX; i++) {
+		if (i > 0)
+			conf->pause();
+		if (timeguard_now(conf->guard, &now, err) != 0 ||
+		    crlgen_this_update(reader, ca, which, now, this_update, &taken, err) != 0)
+			return -1;
+		if (conf->pause == NULL)
+			break;
+	}
 	return 0;
 }
 
@@ -226,7 +251,6 @@ crlgen_make(const struct crlgen_conf *conf, const struct ca *ca, const struct cr
 	struct store_crl row = { .ca = ca->id };
 	char stem[CRL_STEM_MAX];
 	struct crlgen_scope scope;
-	time_t now;
 	int r = -1;
 
 	require(which->ca == ca->id);
@@ -234,8 +258,7 @@ crlgen_make(const struct crlgen_conf *conf, const struct ca *ca, const struct cr
 		return err_set(err, FAIL_DENIED, "crl of ca %s: %s", ca->name,
 		    ca->root ? "the root signs in the ceremony only: smki ca crl root"
 			     : "its key is not here");
-	if (timeguard_now(conf->guard, &now, err) != 0 ||
-	    crlgen_this_update(reader, ca, which, now, &row.this_update, err) != 0 ||
+	if (crlgen_time(conf, ca, which, reader, &row.this_update, err) != 0 ||
 	    crlgen_scope_get(conf, ca, which, reader, &scope, err) != 0)
 		return -1;
 	/* No number is burnt for a folder that is not there. */

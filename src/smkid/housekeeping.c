@@ -79,6 +79,7 @@ house_crlgen(const struct smkid *smkid, struct crlgen_conf *out)
 		.guard = smkid->guard,
 		.validity = smkid->home.crl_validity,
 		.deltas = smkid->home.crl_deltas,
+		.pause = clock_pause,
 		.ahead = smkid->ahead,
 	};
 }

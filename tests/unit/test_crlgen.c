@@ -286,6 +286,25 @@ test_crlgen_prune(void)
 	rig_free(r);
 }
 
+/* A complete list and a delta have different numbers, so they have different times, too. */
+static void
+test_crlgen_times(void)
+{
+	struct rig *r = rig_new();
+	struct crlgen_conf conf = conf_of(r);
+	struct crl_which which = { .ca = r->ca->id };
+	struct store_crl row[4];
+
+	conf.pause = clock_pause;
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		which.kind = i % 2 != 0 ? CRL_DELTA : CRL_COMPLETE;
+		RIG(crlgen_make(&conf, r->ca, &which, r->reader, 0, &row[i], &rig_err));
+		CHECK(i == 0 || row[i].this_update > row[i - 1].this_update);
+	}
+	CHECK(row[3].this_update <= clock_now());
+	rig_free(r);
+}
+
 static void
 test_crlgen_due(void)
 {
@@ -305,6 +324,7 @@ static const struct test_case cases[] = {
 	{ "a list dated after the clock", test_crlgen_ahead },
 	{ "after a crash", test_crlgen_recover },
 	{ "old lists", test_crlgen_prune },
+	{ "times", test_crlgen_times },
 	{ "due", test_crlgen_due },
 };
 TEST_MAIN("crlgen", cases)
