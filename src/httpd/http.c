@@ -51,6 +51,18 @@ http_take(const char **place, const char *value)
 		*place = value;
 }
 
+/* A line that begins with a blank continues the one before; the library puts it behind its name. */
+static bool
+http_is_folded(const char *name, size_t name_len)
+{
+	static const char length[] = "Content-Length", coding[] = "Transfer-Encoding";
+
+	return name_len >= sizeof(length) &&
+	       (strncasecmp(name, length, sizeof(length) - 1) == 0 ||
+		   (name_len >= sizeof(coding) &&
+		       strncasecmp(name, coding, sizeof(coding) - 1) == 0));
+}
+
 /* On the way of every request: names are told apart by their lengths first. */
 void
 http_header_note(struct http_request *request, struct http_framing *framing, const char *name,
@@ -59,7 +71,11 @@ http_header_note(struct http_request *request, struct http_framing *framing, con
 	/* RFC 9112 5.1: "Content-Length :" is read by some and not by others. */
 	if (memchr(name, ' ', name_len) != NULL || memchr(name, '\t', name_len) != NULL)
 		framing->odd_name = true;
+	framing->folded |= http_is_folded(name, name_len);
 	switch (name_len) {
+	case sizeof("Host") - 1:
+		framing->hosts += http_name_is(name, "Host");
+		break;
 	case sizeof("Content-Type") - 1:
 		if (http_name_is(name, "Content-Type"))
 			http_take(&request->content_type, value);
@@ -78,7 +94,8 @@ http_header_note(struct http_request *request, struct http_framing *framing, con
 		break;
 	case sizeof("If-Modified-Since") - 1: /* and Transfer-Encoding */
 		if (http_name_is(name, "If-Modified-Since")) {
-			http_take(&request->if_modified_since, value);
+			request->if_modified_since = request->if_modified_since == NULL ? value
+											: "";
 		} else if (http_name_is(name, "Transfer-Encoding")) {
 			framing->codings++;
 			framing->odd_coding |= strcasecmp(value, "chunked") != 0;
@@ -92,12 +109,16 @@ http_framing_fault(const struct http_framing *framing)
 {
 	if (framing->odd_name)
 		return "http: RFC 9112 5.1: a blank in a header's name";
+	if (framing->folded)
+		return "http: RFC 9112 5.2: a header that goes on in the next line";
 	if (framing->lengths > 1)
 		return "http: RFC 9112 6.3: more than one Content-Length";
 	if (framing->lengths > 0 && framing->codings > 0)
 		return "http: RFC 9112 6.1: both Content-Length and Transfer-Encoding";
 	if (framing->codings > 1 || framing->odd_coding)
 		return "http: RFC 9112 6.1: a Transfer-Encoding other than chunked";
+	if (framing->hosts > 1 || (framing->hosts == 0 && !framing->http10))
+		return "http: RFC 9112 3.2: not one Host";
 	return NULL;
 }
 
@@ -302,7 +323,7 @@ http_is_fresh(const struct http_request *request, const struct http_validity *v)
 	if (request->if_none_match != NULL)
 		return http_tag_listed(request->if_none_match, v->etag);
 	/* A date still to come proves nothing (RFC 9110 13.1.3). */
-	return request->if_modified_since != NULL &&
+	return v->dated && request->if_modified_since != NULL &&
 	       http_date_parse(request->if_modified_since, &since) == 0 && since <= v->now &&
 	       v->modified <= since;
 }
@@ -312,9 +333,11 @@ http_validate(const struct http_request *request, const struct http_validity *v,
     struct http_response *response)
 {
 	char modified[HTTP_DATE_LEN], expires[HTTP_DATE_LEN];
-	long age = v->expires > v->now ? (long)(v->expires - v->now) : 0;
+	/* Dated after the clock: one of the two is wrong, and the life of the answer is not longer. */
+	time_t from = v->modified > v->now ? v->modified : v->now;
+	long age = v->expires > from ? (long)(v->expires - from) : 0;
 
-	http_date(v->modified, modified);
+	http_date(v->modified < v->now ? v->modified : v->now, modified);
 	http_date(v->expires, expires);
 	http_header_set(response, "ETag", "\"%s\"", v->etag);
 	http_header_put(response, "Last-Modified", modified);

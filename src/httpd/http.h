@@ -92,11 +92,13 @@ enum http_method http_method_parse(const char *name);
 /* What the headers of a request say about the end of its body (RFC 9112 6). */
 struct http_framing {
 	const char *length; /* the first Content-Length, borrowed; NULL = none */
-	unsigned lengths, codings;
-	bool odd_name, odd_coding;
+	unsigned lengths, codings, hosts;
+	bool odd_name, odd_coding, folded;
+	bool http10; /* set by who knows: needs no Host */
 };
 /* Note one header, its name of name_len octets, for its request and the framing: of several with
- * one name the request gets the first. Names without weight are passed over. */
+ * one name the request gets the first, of several If-Modified-Since an empty one. Names without
+ * weight are passed over. */
 void http_header_note(struct http_request *request, struct http_framing *framing, const char *name,
     size_t name_len, const char *value);
 /* NULL, or why the end cannot be trusted: whoever passed the request on may see another one, and
@@ -125,12 +127,13 @@ int http_date_parse(const char *text, time_t *out) MUST_USE;
 struct http_validity {
 	const char *etag;
 	time_t modified;
+	bool dated; /* modified names this body alone: If-Modified-Since may be judged by it */
 	time_t expires;
 	time_t now;
 };
 /*
- * ETag, Last-Modified, Expires and Cache-Control: max-age from now to expires, at most
- * HTTP_CACHE_MAX, never negative. The status becomes 304 when a GET or HEAD carries a validator
+ * ETag, Last-Modified (not after now), Expires and Cache-Control: max-age from now, or modified
+ * when that is later, to expires, at most HTTP_CACHE_MAX, never negative. The status becomes 304 when a GET or HEAD carries a validator
  * that still holds (If-None-Match before If-Modified-Since, RFC 9110 13.2.2), else 200. The body
  * is there in both cases: a 304 tells its length and does not carry it (RFC 9110 8.6).
  */

@@ -178,7 +178,7 @@ route_crl(struct route_ctx *ctx, const struct http_request *request, const char 
     struct http_response *response)
 {
 	char etag[2 * SHA256_LEN + 1];
-	struct http_validity v = { .etag = etag, .now = clock_now() };
+	struct http_validity v = { .etag = etag, .dated = true, .now = clock_now() };
 	struct store_crl crl = { 0 };
 	struct crl_which which;
 	struct store_ca ca;
@@ -205,7 +205,7 @@ route_ca(struct route_ctx *ctx, const struct http_request *request, const char *
 {
 	uint8_t digest[SHA256_LEN];
 	char etag[2 * SHA256_LEN + 1];
-	struct http_validity v = { .etag = etag, .now = clock_now() };
+	struct http_validity v = { .etag = etag, .dated = true, .now = clock_now() };
 	struct store_cert row;
 	struct store_ca ca;
 	struct err err;

@@ -77,6 +77,7 @@ route_ocsp_cacheable(const struct http_request *request, const uint8_t sha256[SH
     time_t produced_at, time_t next_update, time_t now, struct http_response *response)
 {
 	char etag[2 * SHA256_LEN + 1];
+	/* not dated: what was signed before and after a change may be of one second */
 	struct http_validity v = {
 		.etag = etag, .modified = produced_at, .expires = next_update, .now = now
 	};

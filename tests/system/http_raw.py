@@ -78,6 +78,17 @@ def framing(server, seconds):
         same(what, [400], statuses(answers))
         # Some are refused by the library itself, in its own words.
         same("it says why", True, len(answers.partition(b"\r\n\r\n")[2]) > 20)
+    # A line that goes on: newer libraries join it to its header's value, and then it is one.
+    for what, header in {
+            "folded length": "Content-Length:\r\n %d\r\n" % len(hidden),
+            "length that goes on": "Content-Length: 0\r\n\t%d\r\n" % len(hidden),
+            "folded coding": "Transfer-Encoding:\r\n chunked\r\n",
+    }.items():
+        answers = statuses(say(server, POST + header + "\r\n" + hidden))
+        same(what, (1, False), (len(answers), 200 in answers and what != "folded length"))
+    for what, host in {"no Host": "", "two Hosts": "Host: x\r\nHost: y\r\n"}.items():
+        same(what, [400], statuses(say(server, "GET /health HTTP/1.1\r\n" + host + "\r\n" + hidden)))
+    same("none is needed", [200], statuses(say(server, "GET /health HTTP/1.0\r\n\r\n" + hidden)))
     # A little too long is read to its end, so that whoever sends it comes to see the answer.
     for length in (16385, 1024 * 1024):
         same("length %d" % length, [413], statuses(

@@ -136,12 +136,8 @@ age=$(echo "$cache" | sed -n 's/^max-age=\([0-9]*\), public, no-transform, must-
 true_that "max-age of: $cache" test "${age:-0}" -gt 0
 true_that "max-age within nextUpdate" test "${age:-0}" -le 3600
 same "Pragma" '' "$(header Pragma)"
-# Answers are made when they are asked for: the second in which one was made may just have passed.
-unmodified() {
-	[ "$(fetch -H "If-Modified-Since: $(date -u '+%a, %d %b %Y %T GMT')" "$url$path")" = 304 ]
-}
-within 20 "If-Modified-Since" unmodified
-same "no body" 0 "$(wc -c <"$work/body")"
+# Two answers of one second have one date, before a change and after it.
+same "If-Modified-Since" 200 "$(fetch -H "If-Modified-Since: $modified" "$url$path")"
 same "If-None-Match of another" 200 "$(fetch -H 'If-None-Match: "0123"' "$url$path")"
 same "If-None-Match: *" 304 "$(fetch -H 'If-None-Match: *' "$url$path")"
 differ "ETag of a 304" '' "$(header ETag)"
