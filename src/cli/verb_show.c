@@ -15,7 +15,8 @@
 
 struct show_run {
 	struct cli *cli;
-	bool pem; /* the certificates themselves */
+	bool pem;	 /* the certificates themselves */
+	struct buf file; /* owned; DER of the one that is asked for, empty = by name */
 	size_t n;
 };
 
@@ -97,21 +98,25 @@ show_reply(void *ctx, struct wire_in *in, struct err *err)
 	struct buf pem = { 0 };
 	int r = admin_found_get(in, found, err);
 
-	if (r == 0) {
-		if (run->pem)
-			pem_encode("CERTIFICATE", found->der.data, found->der.len, &pem);
-		if (run->cli->json) {
-			show_json(run->cli, found, &pem);
-		} else if (run->pem) {
-			fputs(buf_text(&pem), stdout);
-		} else {
-			if (run->n != 0)
-				putchar('\n');
-			show_text(run->cli, found);
-		}
-		run->n++;
-		admin_found_free(found);
+	if (r != 0)
+		goto out;
+	if (run->file.len != 0 && !span_eq(buf_span(&found->der), buf_span(&run->file)))
+		goto out;
+	if (run->pem)
+		pem_encode("CERTIFICATE", found->der.data, found->der.len, &pem);
+	if (run->cli->json) {
+		show_json(run->cli, found, &pem);
+	} else if (run->pem) {
+		fputs(buf_text(&pem), stdout);
+	} else {
+		if (run->n != 0)
+			putchar('\n');
+		show_text(run->cli, found);
 	}
+	run->n++;
+out:
+	if (r == 0)
+		admin_found_free(found);
 	buf_free(&pem);
 	free(found);
 	return r;
@@ -133,21 +138,26 @@ show_ask(struct show_run *run, const struct admin_find *find, struct err *err)
 	return r;
 }
 
-/* A file that holds a certificate: its serial. */
+/* What was issued with the serial that the certificate in a file has, and is that one. Whoever asks
+ * by a file may doubt it: another certificate with the same serial is not vouched for. */
 static int
-show_file(const char *path, struct admin_find *find, struct err *err)
+show_file(struct show_run *run, const char *path, struct admin_find *find, struct err *err)
 {
-	struct buf der = { 0 };
+	char serial[SERIAL_TEXT_LEN];
 	struct cert cert;
-	int r = -1;
 
-	if (output_read_cert(path, &der, err) == 0 &&
-	    cert_parse(der.data, der.len, &cert, err) == 0) {
-		find->serial = cert.serial;
-		r = 0;
-	}
-	buf_free(&der);
-	return r;
+	if (output_read_cert(path, &run->file, err) != 0 ||
+	    cert_parse(run->file.data, run->file.len, &cert, err) != 0)
+		return -1;
+	find->serial = cert.serial;
+	find->der = true;
+	if (show_ask(run, find, err) != 0)
+		return -1;
+	if (run->n != 0)
+		return 0;
+	serial_text(&cert.serial, serial);
+	return err_set(err, FAIL_CONFLICT,
+	    "%s: is not the certificate with the serial %s that was issued here", path, serial);
 }
 
 int
@@ -161,7 +171,7 @@ show_verb(struct cli *cli, int argc, char **argv)
 	struct show_run run = { .cli = cli };
 	struct admin_find find = { 0 }, device = { .by_device = true };
 	const char *name;
-	bool by_serial, by_device = false;
+	bool by_serial, by_device;
 	struct err err;
 	int c, r = 0;
 
@@ -180,20 +190,20 @@ show_verb(struct cli *cli, int argc, char **argv)
 		return cli_usage("show");
 	name = argv[optind];
 	if (access(name, F_OK) == 0) {
-		by_serial = true;
-		if (show_file(name, &find, &err) != 0)
-			return cli_fail(&err);
-	} else {
-		/* Sixteen hex digits may be either: both are asked. */
-		by_device = eui64_parse(name, &device.device, &err) == 0;
-		by_serial = serial_parse(name, &find.serial, &err) == 0;
-		if (!by_device && !by_serial)
-			return cli_fail(&err);
+		r = show_file(&run, name, &find, &err);
+		goto out;
 	}
+	/* Sixteen hex digits may be either: both are asked. */
+	by_device = eui64_parse(name, &device.device, &err) == 0;
+	by_serial = serial_parse(name, &find.serial, &err) == 0;
+	if (!by_device && !by_serial)
+		r = -1;
 	if (by_serial)
 		r = show_ask(&run, &find, &err);
 	if (by_device && (r == 0 || err.code == FAIL_NOT_FOUND))
 		r = show_ask(&run, &device, &err);
+out:
+	buf_free(&run.file);
 	return r == 0 ? EXIT_DONE : cli_fail(&err);
 }
 

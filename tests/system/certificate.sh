@@ -167,6 +167,20 @@ ends 0 "revoke all of them" $smki revoke --device $eui
 same "as told" 130 "$(grep -c ' revoked ' "$work/stdout")"
 same "none is left" '' "$($smki list --device $eui --state valid)"
 
+title "a file that claims a serial"
+serial=$(openssl x509 -in "$dir/many.pem" -noout -serial | cut -d= -f2 | tr 'A-F' 'a-f')
+ends 0 "show of the file" $smki show "$dir/many.pem"
+has "the one that was issued" "serial    $serial" "$work/stdout"
+true_that "forge" openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x \
+    -set_serial "0x$serial" -addext basicConstraints=critical,CA:false \
+    -addext keyUsage=critical,digitalSignature -keyout "$work/forged.key" \
+    -out "$work/forged.pem"
+for option in '' --pem; do
+	# shellcheck disable=SC2086
+	refuses 73 "not vouched for" "is not the certificate with the serial $serial" \
+	    $smki show $option "$work/forged.pem"
+done
+
 title "a list of more than one piece"
 # The last revoked goes out of the order of issue.
 "$python" -c 'import sqlite3, sys
