@@ -159,6 +159,25 @@ out:
 }
 
 static int
+state_since(const char *text, time_t *since, struct err *err)
+{
+	time_t t;
+
+	if (time_parse(text, &t) != 0)
+		return err_set(err, FAIL_INVALID,
+		    "invalid-since: RFC 5280 5.3.2: \"%s\" is no time "
+		    "(YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ)",
+		    text);
+	/* 1970-01-01T00:00:00Z would mean that no date is given. */
+	if (t <= 0)
+		return err_set(err, FAIL_INVALID,
+		    "invalid-since: RFC 5280 5.3.2: \"%s\" is not after 1970-01-01T00:00:00Z",
+		    text);
+	*since = t;
+	return 0;
+}
+
+static int
 state_change(struct cli *cli, int argc, char **argv, const char *verb, enum admin_op op,
     enum cert_action action)
 {
@@ -200,13 +219,8 @@ state_change(struct cli *cli, int argc, char **argv, const char *verb, enum admi
 		case 'i':
 			if (action != ACTION_REVOKE)
 				return cli_usage(verb);
-			if (time_parse(optarg, &run.request.change.invalid_since) != 0) {
-				err_set(&err, FAIL_INVALID,
-				    "invalid-since: RFC 5280 5.3.2: \"%s\" is no time "
-				    "(YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ)",
-				    optarg);
+			if (state_since(optarg, &run.request.change.invalid_since, &err) != 0)
 				return cli_fail(&err);
-			}
 			break;
 		default:
 			return cli_usage(verb);

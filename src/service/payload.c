@@ -152,7 +152,7 @@ payload_change_put(struct buf *msg, const struct change *change)
 {
 	wire_put_u8(msg, (uint8_t)change->action);
 	wire_put_u8(msg, (uint8_t)change->reason);
-	payload_time_put(msg, change->invalid_since);
+	wire_put_i64(msg, change->invalid_since);
 }
 
 void
@@ -165,7 +165,10 @@ payload_change_get(struct wire_in *in, struct change *out)
 	else
 		out->action = (enum cert_action)action;
 	out->reason = payload_reason_get(in);
-	out->invalid_since = payload_time_get(in);
+	out->invalid_since = (time_t)wire_get_i64(in);
+	/* One before 1970 decodes: whoever judges the change says what is wrong with it. */
+	if (out->invalid_since > TIME_NO_EXPIRY)
+		in->bad = true;
 }
 
 /* -1 = none, else what fits an octet. */

@@ -86,11 +86,20 @@ done
 refuses 65 "no such reason" '"boredom" is no reason' $smki revoke --reason boredom "$serial"
 refuses 65 "a date to come" 'is in the future' $smki revoke --invalid-since 2999-01-01 "$serial"
 refuses 65 "no date" '"yesterday" is no time' $smki revoke --invalid-since yesterday "$serial"
+for date in 1970-01-01 19700101000000Z 1969-12-31T23:59:59Z 1950-01-01; do
+	refuses 65 "a date that is none: $date" "\"$date\" is not after 1970" \
+	    $smki revoke --invalid-since $date "$serial"
+done
 ends 64 "a reason for a hold" $smki hold --reason superseded "$serial"
 same "still" valid "$(state_of "$serial")"
 says "$serial revoked keyCompromise" $smki revoke --reason key-compromise \
     --invalid-since 2024-05-06T07:08:09Z "$serial"
 same "invalidity date" 2024-05-06T07:08:09Z \
+    "$($smki --json show "$serial" | jq -r .invalidSince)"
+
+one_in valid
+says "$serial revoked unspecified" $smki revoke --invalid-since 1970-01-01T00:00:01Z "$serial"
+same "the earliest invalidity date" 1970-01-01T00:00:01Z \
     "$($smki --json show "$serial" | jq -r .invalidSince)"
 
 title "several at once"

@@ -177,6 +177,29 @@ test_ranges(void)
 	buf_free(&msg);
 }
 
+/* A date before 1970 gets as far as the rule that says what is wrong with it. */
+static void
+test_early_date(void)
+{
+	struct status_request early = change, got;
+	struct state_now is = { .state = CERT_VALID };
+	enum cert_state next;
+	struct buf msg = { 0 };
+	struct wire_in in;
+	struct err err = { 0 };
+	bool already;
+
+	early.change.action = ACTION_REVOKE;
+	early.change.reason = REASON_SUPERSEDED;
+	early.change.invalid_since = -1;
+	admin_change_put(&msg, &early);
+	in = (struct wire_in){ msg.data, msg.data + msg.len, false };
+	CHECK(admin_change_get(&in, &got, &err) == 0 && got.change.invalid_since == -1);
+	CHECK(lifecycle_next(&is, &got.change, 1, &next, &already, &err) == -1);
+	CHECK_STR(err.msg, "revoke: RFC 5280 5.3.2: invalidity date is before 1970");
+	buf_free(&msg);
+}
+
 /* Who asks, and by which right, is not for the asker to say. */
 static void
 test_uid(void)
@@ -328,6 +351,7 @@ static const struct test_case cases[] = {
 	{ "cut", test_cut },
 	{ "bent", test_bent },
 	{ "ranges", test_ranges },
+	{ "early date", test_early_date },
 	{ "uid", test_uid },
 	{ "sizes", test_sizes },
 	{ "corpus", test_corpus },
