@@ -151,15 +151,31 @@ init_options(int argc, char **argv, struct setup *setup, struct err *err)
 	return 0;
 }
 
+/* What others send, or a limit or timer that was set before, and what ends a process by itself. */
+static const int init_ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGVTALRM, SIGPROF,
+	SIGUSR1, SIGUSR2, SIGIO, SIGPWR, SIGXCPU };
+
+/* Those of them that would end this one: who started it may have switched some off (nohup). */
+static void
+init_ends_set(sigset_t *set)
+{
+	struct sigaction is;
+
+	sigemptyset(set);
+	for (size_t i = 0; i < ARRAY_LEN(init_ends); i++)
+		if (sigaction(init_ends[i], NULL, &is) == 0 && is.sa_handler != SIG_IGN)
+			sigaddset(set, init_ends[i]);
+}
+
 /* Signals that would end the command half-way wait; a step asks whether one does. */
 static int
 init_interrupted(void)
 {
-	sigset_t set;
+	sigset_t ends, waiting;
 
-	return sigpending(&set) == 0 &&
-	       (sigismember(&set, SIGINT) == 1 || sigismember(&set, SIGTERM) == 1 ||
-		   sigismember(&set, SIGHUP) == 1);
+	init_ends_set(&ends);
+	return sigpending(&waiting) == 0 && sigandset(&waiting, &waiting, &ends) == 0 &&
+	       sigisemptyset(&waiting) == 0;
 }
 
 static int
@@ -170,10 +186,7 @@ init_run(const struct setup *setup, struct err *err)
 
 	/* Progress that nobody reads any more is no reason to stop. */
 	signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&ends);
-	sigaddset(&ends, SIGINT);
-	sigaddset(&ends, SIGTERM);
-	sigaddset(&ends, SIGHUP);
+	init_ends_set(&ends);
 	sigprocmask(SIG_BLOCK, &ends, &before);
 	r = setup_run(setup, err);
 	if (r != 0)

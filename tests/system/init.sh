@@ -153,4 +153,24 @@ rm -r "$other" "$work/policies/anchors/pem/acme.pem"
 ends 66 "an anchor that is not there" "$build/smki" --home "$other" init --name ca.example \
     --policies "$work/policies"
 true_that "nothing is left" test ! -e "$other"
+
+title "signals on the way"
+# begun: the tokens are being made.
+begun() {
+	test -d "$other/tokens"
+}
+# A shell's background processes have INT and QUIT switched off.
+for signal in HUP INT QUIT TERM ALRM VTALRM PROF USR1 USR2 IO PWR XCPU; do
+	spawn init env --default-signal="$signal" "$build/smki" --home "$other" init
+	within 30 "it is begun" begun
+	kill -s "$signal" "$init"
+	ended "$init"
+	same "ended by SIG$signal" "$signal" "$(kill -l "$ended")"
+	false_that "nothing is left of it" test -e "$other"
+done
+spawn init env --ignore-signal=HUP "$build/smki" --home "$other" init
+within 30 "it is begun" begun
+kill -s HUP "$init"
+ended "$init"
+same "one that is switched off" 0 "$ended"
 finish
