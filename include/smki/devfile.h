@@ -25,7 +25,7 @@ struct devfile_row {
 struct devfile; /* the format, and for CSV the order of its columns */
 
 /* From the first line (CSV's header, or a JSON object: *is_data then tells that it is a record as
- * well). FAIL_INVALID "line 1: ...". */
+ * well). FAIL_INVALID "line: ..." or, of CSV, "header: ...". */
 int devfile_new(
     const char *line, size_t len, bool *is_data, struct devfile **out, struct err *err) MUST_USE;
 void devfile_free(struct devfile *devfile);

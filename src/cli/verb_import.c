@@ -234,7 +234,8 @@ import_bad(struct import *import, uint32_t line, const char *what)
 
 /*
  * The next record into import->row: 1; 0 at the end of the file; -1 with err; a line that is none
- * is told to bad() and passed over.
+ * is told to bad() and passed over. Without a header nothing more can be read: that is the end,
+ * too.
  */
 static int
 import_record(
@@ -249,17 +250,18 @@ import_record(
 	while ((r = import_line(&import->in, &line, &len, err)) > 0) {
 		if (len == 0)
 			continue;
-		if (len > DEVFILE_LINE_MAX) {
-			err_set(&why, FAIL_INVALID, "line: is over %d octets", DEVFILE_LINE_MAX);
-		} else if (import->format == NULL) {
-			if (devfile_new(line, len, &is_data, &import->format, err) != 0)
-				return -1;
+		if (import->format == NULL) {
+			if (devfile_new(line, len, &is_data, &import->format, &why) != 0) {
+				bad(import, import->in.number, why.msg);
+				return 0;
+			}
 			if (!is_data)
 				continue;
 		}
-		if (len <= DEVFILE_LINE_MAX &&
-		    devfile_read(import->format, line, len, &import->row, &why) == 0 &&
-		    register_check(&import->names, &import->row.device, &why) == 0)
+		if (len > DEVFILE_LINE_MAX)
+			err_set(&why, FAIL_INVALID, "line: is over %d octets", DEVFILE_LINE_MAX);
+		else if (devfile_read(import->format, line, len, &import->row, &why) == 0 &&
+			 register_check(&import->names, &import->row.device, &why) == 0)
 			return 1;
 		bad(import, import->in.number, why.msg);
 	}

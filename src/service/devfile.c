@@ -91,7 +91,7 @@ devfile_new(const char *line, size_t len, bool *is_data, struct devfile **out, s
 	size_t blanks = 0;
 
 	devfile_trim(true, &line, &len);
-	if (devfile_check_line("line 1", len, err) != 0)
+	if (devfile_check_line("line", len, err) != 0)
 		return -1;
 	while (blanks < len && (line[blanks] == ' ' || line[blanks] == '\t'))
 		blanks++;

@@ -53,11 +53,11 @@ devfile_csv_column(
 	int field = devfile_field_get(name, len);
 
 	if (field < 0)
-		return err_set(err, FAIL_INVALID, "line 1: \"%.*s\" is no known column",
+		return err_set(err, FAIL_INVALID, "header: \"%.*s\" is no known column",
 		    len < 40 ? (int)len : 40, name);
 	for (size_t i = 0; i < csv->n; i++)
 		if ((int)csv->column[i] == field)
-			return err_set(err, FAIL_INVALID, "line 1: column %s stands twice",
+			return err_set(err, FAIL_INVALID, "header: column %s stands twice",
 			    devfile_field_str(csv->column[i]));
 	require(csv->n < DEVFILE_FIELDS_MAX);
 	csv->column[csv->n++] = (enum devfile_field)field;
@@ -77,7 +77,7 @@ devfile_csv_header(const char *line, size_t len, struct devfile_csv *out, struct
 
 		fault = devfile_csv_field(line, len, &at, &header);
 		if (fault != NULL)
-			return err_set(err, FAIL_INVALID, "line 1: %s", fault);
+			return err_set(err, FAIL_INVALID, "header: %s", fault);
 		if (devfile_csv_column(&csv, &header, start, err) != 0)
 			return -1;
 		if (at == len)
@@ -89,7 +89,7 @@ devfile_csv_header(const char *line, size_t len, struct devfile_csv *out, struct
 		for (size_t i = 0; i < csv.n; i++)
 			found = found || csv.column[i] == required[k];
 		if (!found)
-			return err_set(err, FAIL_INVALID, "line 1: no column %s",
+			return err_set(err, FAIL_INVALID, "header: no column %s",
 			    devfile_field_str(required[k]));
 	}
 	*out = csv;

@@ -46,7 +46,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		size_t len = (size_t)((nl != NULL ? nl : end) - p);
 
 		if (devfile == NULL && devfile_new(p, len, &is_data, &devfile, &err) != 0) {
-			require(strncmp(err.msg, "line 1: ", 8) == 0);
+			require(strncmp(err.msg, "line: ", 6) == 0 ||
+				strncmp(err.msg, "header: ", 8) == 0);
 			return 0;
 		} else if (is_data || p != (const char *)data) {
 			if (devfile_read(devfile, p, len, &row, &err) == 0)

@@ -220,7 +220,16 @@ refuses 65 "a folder" "$work: cannot be read: Is a directory" $smki device impor
 refuses 65 "a folder of names" "$work: cannot be read: Is a directory" \
     $smki device approve --from "$work"
 refuses 65 "an empty file" 'holds no device' $smki device import "$work/empty"
-refuses 65 "no list of devices" 'line 1: ' $smki device import "$home/smki.conf"
+first=$(grep -n . "$home/smki.conf" | head -n 1 | cut -d : -f 1)
+refuses 65 "no list of devices" "$home/smki.conf:$first: header: " \
+    $smki device import "$home/smki.conf"
+printf '\n\r\neui64,colour\n' >"$work/blank.csv"
+refuses 65 "a header behind blank lines" "$work/blank.csv:3: header: \"colour\" is no known column" \
+    $smki device import "$work/blank.csv"
+printf '\n%05000d\neui64,hw_type\n' 0 >"$work/long.csv"
+refuses 65 "a header that is too long" "$work/long.csv:2: line: is over 4096 octets" \
+    $smki device import "$work/long.csv"
+lacks "the form of the others" 'smki: ' "$work/stderr"
 awk 'BEGIN { print "eui64,hw_type"; for (i = 0; i < 1500; i++) print "bad,1.2.3" }' >"$work/many.csv"
 ends 65 "many bad lines" $smki device import "$work/many.csv"
 same "a thousand and one" 1001 "$(wc -l <"$work/stderr")"

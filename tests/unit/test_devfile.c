@@ -57,20 +57,20 @@ test_header(void)
 		{ "\xef\xbb\xbfhw_type,eui64", NULL },
 		{ "\"hw_type\",\"eui64\"", NULL },
 		{ ALL, NULL },
-		{ "", "line 1: is empty" },
-		{ "\r", "line 1: is empty" },
-		{ "\xef\xbb\xbf", "line 1: is empty" },
-		{ "eui64", "line 1: no column hw_type" },
-		{ "hw_type,model", "line 1: no column eui64" },
-		{ "eui64,hw_type,eui64", "line 1: column eui64 stands twice" },
-		{ "eui64,hw_type,colour", "line 1: \"colour\" is no known column" },
-		{ "eui64,hw_type,", "line 1: \"\" is no known column" },
-		{ "eui64, hw_type", "line 1: \" hw_type\" is no known column" },
-		{ "EUI64,hw_type", "line 1: \"EUI64\" is no known column" },
-		{ "eui64;hw_type", "line 1: \"eui64;hw_type\" is no known column" },
-		{ "\"eui64,hw_type", "line 1: RFC 4180 2: the quote is not closed" },
-		{ "[1]", "line 1: \"[1]\" is no known column" },
-		{ EUI "," OID, "line 1: \"" EUI "\" is no known column" },
+		{ "", "line: is empty" },
+		{ "\r", "line: is empty" },
+		{ "\xef\xbb\xbf", "line: is empty" },
+		{ "eui64", "header: no column hw_type" },
+		{ "hw_type,model", "header: no column eui64" },
+		{ "eui64,hw_type,eui64", "header: column eui64 stands twice" },
+		{ "eui64,hw_type,colour", "header: \"colour\" is no known column" },
+		{ "eui64,hw_type,", "header: \"\" is no known column" },
+		{ "eui64, hw_type", "header: \" hw_type\" is no known column" },
+		{ "EUI64,hw_type", "header: \"EUI64\" is no known column" },
+		{ "eui64;hw_type", "header: \"eui64;hw_type\" is no known column" },
+		{ "\"eui64,hw_type", "header: RFC 4180 2: the quote is not closed" },
+		{ "[1]", "header: \"[1]\" is no known column" },
+		{ EUI "," OID, "header: \"" EUI "\" is no known column" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
@@ -328,7 +328,7 @@ test_bounds(void)
 		CHECK(devfile_read(csv, buf_text(&line), line.len, &row, &err) == -1);
 		CHECK(devfile_new(buf_text(&line), line.len, &is_data, &csv, &err) == -1);
 	}
-	CHECK_STR(err.msg, "line 1: is over 4096 octets");
+	CHECK_STR(err.msg, "line: is over 4096 octets");
 	/* Deep nesting: within the line's bound, and refused. */
 	buf_reset(&line);
 	buf_add_str(&line, "{\"proof\":");
