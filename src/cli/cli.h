@@ -15,6 +15,8 @@ struct cli {
 	bool json;
 	int fd; /* -1 = not connected */
 	uint32_t id;
+	int wait_ms; /* for one answer of smkid */
+	bool away;   /* no connection was to be had, or no answer came in time */
 };
 
 /* One verb: usage is what stands behind its name. run returns an exit status. */
@@ -74,10 +76,10 @@ void client_close(struct cli *cli);
 int option_name(const char *what, const char *text, char out[NAME_LEN], struct err *err) MUST_USE;
 int option_limit(const char *text, int64_t *limit, struct err *err) MUST_USE;
 
-/* Each line of a list ("-" = standard input) without its end; empty lines and those that begin with
- * '#' are passed over. */
-int lines_each(
-    const char *path, void (*fn)(void *ctx, const char *line), void *ctx, struct err *err) MUST_USE;
+/* Each line of a list ("-" = standard input) without white space around it; empty lines and those
+ * that begin with '#' are passed over. What can be no name goes to bad as FILE:LINE: why. */
+int lines_each(const char *path, void (*fn)(void *ctx, const char *line),
+    void (*bad)(void *ctx, const struct err *err), void *ctx, struct err *err) MUST_USE;
 
 /* One certificate: a line of a table, or a JSON object without its end (json_end closes it). */
 void output_cert(const struct cli *cli, const struct store_cert *cert);

@@ -33,13 +33,11 @@ client_check_peer(const struct home *home, int fd, struct err *err)
 }
 
 static int
-client_open(struct cli *cli, struct err *err)
+client_connect(struct cli *cli, struct err *err)
 {
 	struct home home = { 0 };
 	char path[HOME_PATH_MAX];
 
-	if (cli->fd >= 0)
-		return 0;
 	snprintf(home.dir, sizeof home.dir, "%s", cli->dir);
 	if (home_path(&home, HOME_CONF, path, err) != 0)
 		return -1;
@@ -59,6 +57,25 @@ client_open(struct cli *cli, struct err *err)
 	return 0;
 }
 
+static int
+client_open(struct cli *cli, struct err *err)
+{
+	if (cli->fd >= 0)
+		return 0;
+	cli->away = client_connect(cli, err) != 0;
+	return cli->away ? -1 : 0;
+}
+
+/* The connection has failed. Nothing has come, not even its end: it was waited for in vain. */
+static void
+client_failed(struct cli *cli)
+{
+	struct pollfd fd = { .fd = cli->fd, .events = POLLIN };
+
+	cli->away = poll(&fd, 1, 0) == 0;
+	client_close(cli);
+}
+
 void
 client_start(struct cli *cli, struct buf *msg, enum admin_op op)
 {
@@ -71,9 +88,9 @@ client_send(struct cli *cli, const struct buf *msg, struct err *err)
 {
 	if (client_open(cli, err) != 0)
 		return -1;
-	if (wire_send(cli->fd, msg, CLI_WAIT_MS, err) == 0)
+	if (wire_send(cli->fd, msg, cli->wait_ms, err) == 0)
 		return 0;
-	client_close(cli);
+	client_failed(cli);
 	return err_prefix(err, "smkid: the request did not go out");
 }
 
@@ -83,7 +100,7 @@ client_has_room(const struct cli *cli)
 	struct pollfd fd = { .fd = cli->fd, .events = POLLIN | POLLOUT };
 
 	/* Neither, for so long: whoever sends will say what is wrong. */
-	if (cli->fd < 0 || poll(&fd, 1, CLI_WAIT_MS) <= 0)
+	if (cli->fd < 0 || poll(&fd, 1, cli->wait_ms) <= 0)
 		return 1;
 	/* Room is for more than one message: a socket is writable when most of its buffer is free. */
 	return (fd.revents & POLLOUT) != 0 || (fd.revents & POLLIN) == 0;
@@ -94,10 +111,10 @@ static int
 client_next(struct cli *cli, struct buf *answer, struct wire_head *head, struct wire_in *in,
     struct err *err)
 {
-	if (wire_recv(cli->fd, answer, CLI_WAIT_MS, err) == 0 &&
+	if (wire_recv(cli->fd, answer, cli->wait_ms, err) == 0 &&
 	    wire_head_get(answer->data, answer->len, head, in, err) == 0)
 		return 0;
-	client_close(cli);
+	client_failed(cli);
 	return err_prefix(err, "smkid: no answer, it may have been done; ask again");
 }
 

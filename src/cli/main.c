@@ -80,13 +80,6 @@ cli_usage(const char *verb)
 	return EXIT_USAGE_;
 }
 
-int
-cli_fail(const struct err *err)
-{
-	fprintf(stderr, "smki: %s\n", err->msg);
-	return err_exit_status(err->code);
-}
-
 static const struct verb *
 main_find(const char *name)
 {
@@ -131,7 +124,7 @@ main(int argc, char **argv)
 		{ NULL, 0, NULL, 0 },
 	};
 	const struct rlimit no_core = { 0, 0 };
-	struct cli cli = { .fd = -1 };
+	struct cli cli = { .fd = -1, .wait_ms = CLI_WAIT_MS };
 	const struct verb *verb;
 	const char *home = NULL;
 	struct err err;

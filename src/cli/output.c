@@ -13,6 +13,13 @@
 #include "smki/hex.h"
 #include "smki/mem.h"
 
+int
+cli_fail(const struct err *err)
+{
+	fprintf(stderr, "smki: %s\n", err->msg);
+	return err_exit_status(err->code);
+}
+
 void
 json_str(const char *key, const char *value, int first)
 {

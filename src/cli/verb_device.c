@@ -9,6 +9,7 @@
 
 #include <openssl/crypto.h>
 
+#include "changes.h"
 #include "device.h"
 #include "smki/hex.h"
 #include "smki/mem.h"
@@ -208,26 +209,9 @@ device_secret(struct cli *cli, int argc, char **argv)
 /* ---- approve, hold, release, retire ---- */
 
 struct device_run {
-	struct cli *cli;
+	struct changes changes; /* the first member: what changes->one is given */
 	enum device_action action;
-	int status; /* first failure's exit status */
 };
-
-/* name: the device's, or what was given for one. */
-static void
-device_failed(struct device_run *run, const char *name, const struct err *err)
-{
-	if (run->cli->json) {
-		putchar('{');
-		json_str("device", name, 1);
-		json_str("error", err->msg, 0);
-		json_str("code", err_code_str(err->code), 0);
-		puts("}");
-	}
-	if (run->status == EXIT_DONE)
-		run->status = err_exit_status(err->code);
-	(void)cli_fail(err);
-}
 
 static int
 device_changed(void *ctx, struct wire_in *in, struct err *err)
@@ -236,9 +220,10 @@ device_changed(void *ctx, struct wire_in *in, struct err *err)
 }
 
 static void
-device_change_one(void *ctx, const char *text)
+device_change_one(struct changes *changes, const char *text)
 {
-	struct device_run *run = ctx;
+	const struct device_run *run = (const struct device_run *)changes;
+	struct cli *cli = changes->cli;
 	struct register_change change = { .action = run->action };
 	struct register_changed changed;
 	char eui[EUI64_TEXT_LEN];
@@ -246,17 +231,15 @@ device_change_one(void *ctx, const char *text)
 	struct err err;
 
 	if (eui64_parse(text, &change.eui, &err) != 0) {
-		/* What was given may hold anything: one line, and no more than that. */
-		err_prefix(&err, "%.80s", text);
-		device_failed(run, text, &err);
+		changes_failed(changes, text, &err);
 		return;
 	}
 	device_text(&change.eui, eui);
-	client_start(run->cli, &msg, ADMIN_DEVICE_CHANGE);
+	client_start(cli, &msg, ADMIN_DEVICE_CHANGE);
 	register_change_put(&msg, &change);
-	if (device_ask(run->cli, &msg, device_changed, &changed, &err) != 0) {
-		device_failed(run, eui, &err);
-	} else if (run->cli->json) {
+	if (changes_ask(changes, eui, &msg, device_changed, &changed) != 0)
+		goto out;
+	if (cli->json) {
 		putchar('{');
 		device_json(&changed.device);
 		printf(",\"already\":%s}\n", changed.already ? "true" : "false");
@@ -265,6 +248,8 @@ device_change_one(void *ctx, const char *text)
 		    run->action == DEVICE_DO_APPROVE ? "approved"
 						     : device_state_str(changed.device.state));
 	}
+out:
+	buf_free(&msg);
 }
 
 static int
@@ -274,9 +259,12 @@ device_change(struct cli *cli, int argc, char **argv, enum device_action action)
 		{ "from", required_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct device_run run = { .cli = cli, .action = action };
+	struct device_run run = { .changes = { .cli = cli,
+				      .object = "device",
+				      .named = true,
+				      .one = device_change_one },
+		.action = action };
 	const char *from = NULL;
-	struct err err;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -286,14 +274,7 @@ device_change(struct cli *cli, int argc, char **argv, enum device_action action)
 	}
 	if (from == NULL && optind == argc)
 		return cli_usage("device");
-	for (int i = optind; i < argc; i++)
-		device_change_one(&run, argv[i]);
-	if (from != NULL && lines_each(from, device_change_one, &run, &err) != 0) {
-		c = cli_fail(&err);
-		if (run.status == EXIT_DONE)
-			run.status = c;
-	}
-	return run.status;
+	return changes_all(&run.changes, argv + optind, from);
 }
 
 /* ---- show ---- */

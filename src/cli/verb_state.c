@@ -6,15 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "changes.h"
 #include "smki/mem.h"
 
 struct state_run {
-	struct cli *cli;
-	const char *verb;
+	struct changes changes; /* the first member: what changes->one is given */
 	enum admin_op op;
 	struct status_request request; /* all but the serial */
-	int status;		       /* first failure's exit status */
 };
 
 /* Certificates found for --device. */
@@ -30,40 +28,20 @@ state_reply(void *ctx, struct wire_in *in, struct err *err)
 }
 
 static void
-state_failed(struct state_run *run, const char *name, const struct err *err)
-{
-	int status = err_exit_status(err->code);
-	struct err line = *err;
-
-	if (run->cli->json) {
-		putchar('{');
-		json_str("serial", name, 1);
-		json_str("error", err->msg, 0);
-		json_str("code", err_code_str(err->code), 0);
-		puts("}");
-	}
-	/* The name as it was given may hold anything: one line, and no more than that. */
-	err_prefix(&line, "%.80s", name);
-	(void)cli_fail(&line);
-	if (run->status == EXIT_DONE)
-		run->status = status;
-}
-
-static void
 state_one(struct state_run *run, const struct serial *serial)
 {
 	struct status_result *result = mem_alloc(sizeof *result);
 	char name[SERIAL_TEXT_LEN];
+	struct cli *cli = run->changes.cli;
 	struct buf msg = { 0 };
-	struct err err;
 
 	serial_text(serial, name);
 	run->request.serial = *serial;
-	client_start(run->cli, &msg, run->op);
+	client_start(cli, &msg, run->op);
 	admin_change_put(&msg, &run->request);
-	if (client_call(run->cli, &msg, state_reply, result, &err) != 0) {
-		state_failed(run, name, &err);
-	} else if (run->cli->json) {
+	if (changes_ask(&run->changes, name, &msg, state_reply, result) != 0)
+		goto out;
+	if (cli->json) {
 		putchar('{');
 		json_cert_members(&result->cert);
 		printf(",\"already\":%s}\n", result->already ? "true" : "false");
@@ -72,19 +50,20 @@ state_one(struct state_run *run, const struct serial *serial)
 		    state_str(result->cert.state), result->cert.state == CERT_REVOKED ? " " : "",
 		    result->cert.state == CERT_REVOKED ? reason_str(result->cert.reason) : "");
 	}
+out:
 	buf_free(&msg);
 	free(result);
 }
 
 static void
-state_text(void *ctx, const char *text)
+state_text(struct changes *changes, const char *text)
 {
-	struct state_run *run = ctx;
+	struct state_run *run = (struct state_run *)changes;
 	struct serial serial;
 	struct err err;
 
 	if (serial_parse(text, &serial, &err) != 0)
-		state_failed(run, text, &err);
+		changes_failed(changes, text, &err);
 	else
 		state_one(run, &serial);
 }
@@ -135,12 +114,10 @@ state_device(struct state_run *run, const struct eui64 *device, const char *name
 	struct err err;
 
 	snprintf(find.ca, sizeof find.ca, "%s", run->request.ca);
-	client_start(run->cli, &msg, ADMIN_SHOW);
+	client_start(run->changes.cli, &msg, ADMIN_SHOW);
 	admin_find_put(&msg, &find);
-	if (client_call(run->cli, &msg, state_found_reply, &found, &err) != 0) {
-		state_failed(run, name, &err);
+	if (changes_ask(&run->changes, name, &msg, state_found_reply, &found) != 0)
 		goto out;
-	}
 	for (size_t i = 0; i < found.n; i++)
 		if (found.cert[i].state != CERT_REVOKED) {
 			state_one(run, &found.cert[i].serial);
@@ -148,7 +125,7 @@ state_device(struct state_run *run, const struct eui64 *device, const char *name
 		}
 	if (live == 0 && run->request.change.action != ACTION_REVOKE) {
 		err_set(&err, FAIL_CONFLICT, "device: all of its certificates are revoked");
-		state_failed(run, name, &err);
+		changes_failed(&run->changes, name, &err);
 	}
 	for (size_t i = 0; live == 0 && run->request.change.action == ACTION_REVOKE && i < found.n;
 	     i++)
@@ -189,7 +166,8 @@ state_change(struct cli *cli, int argc, char **argv, const char *verb, enum admi
 		{ "invalid-since", required_argument, NULL, 'i' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct state_run run = { .cli = cli, .verb = verb, .op = op };
+	struct state_run run = { .changes = { .cli = cli, .object = "serial", .one = state_text },
+		.op = op };
 	const char *device_text = NULL, *from = NULL;
 	struct eui64 device;
 	struct err err;
@@ -230,11 +208,7 @@ state_change(struct cli *cli, int argc, char **argv, const char *verb, enum admi
 		return cli_usage(verb);
 	if (device_text != NULL)
 		state_device(&run, &device, device_text);
-	for (int i = optind; i < argc; i++)
-		state_text(&run, argv[i]);
-	if (from != NULL && lines_each(from, state_text, &run, &err) != 0)
-		return cli_fail(&err);
-	return run.status;
+	return changes_all(&run.changes, argv + optind, from);
 }
 
 int

@@ -159,6 +159,13 @@ for verb in list status 'show 0102030405060708' 'hold 0102030405060708' crl 'ca 
 	refuses 75 "$verb without smkid" 'start it with: smki' $smki $verb
 done
 
+for verb in 'hold 01 02 03' 'device hold 00db123400000001 00db123400000002 00db123400000003'; do
+	# shellcheck disable=SC2086
+	ends 75 "$verb without smkid" $smki $verb
+	same "one line says why, and one how many more" 2 "$(wc -l <"$work/stderr")"
+	has "how many more" 'smki: smkid: does not answer; 2 more were not asked for' "$work/stderr"
+done
+
 title "configuration"
 conf=$home/smki.conf
 cp "$conf" "$work/conf"

@@ -170,6 +170,11 @@ ends 66 "an unknown one among good ones" $smki device release "$eui" 00db1234000
 same "the others were done" "$eui active
 00db123400000002 active" "$(cat "$work/stdout")"
 same "a line each for the two" 2 "$(wc -l <"$work/stderr")"
+printf '\357\273\277%s\r\n%0300d\n 00db123400000002\n' "$eui" 0 >"$work/devices"
+ends 65 "a line that is none" $smki device release --from "$work/devices"
+same "it is named" "smki: $work/devices:2: line is over 255 octets" "$(cat "$work/stderr")"
+same "all others are done" "$eui already active
+00db123400000002 already active" "$(cat "$work/stdout")"
 ends 64 "nothing named" $smki device hold
 ends 64 "no such verb" $smki device forget "$eui"
 same "by manufacturer" 00db123400000002 \

@@ -134,6 +134,19 @@ printf '%s\n%s\nnot a serial\n' "$none" "$a" >"$work/serials"
 ends 66 "first failure of a file" $smki hold --from "$work/serials"
 same "the good one of the file" "$a hold" "$(cat "$work/stdout")"
 refuses 66 "no such file" "$work/none" $smki hold --from "$work/none"
+ends 65 "the first failure decides: before the file" $smki hold zz --from "$work/none"
+same "both are told" 2 "$(wc -l <"$work/stderr")"
+printf '\357\273\277%s\r\n \t# two\r\n%0300d\n\0\n\t%s \r\n' "$a" 0 "$b" >"$work/serials"
+ends 65 "lines that are none" $smki reactivate --from "$work/serials"
+same "they are named" "smki: $work/serials:3: line is over 255 octets
+smki: $work/serials:4: holds a NUL" "$(cat "$work/stderr")"
+same "all others are done" "$a valid
+$b already valid" "$(cat "$work/stdout")"
+ends 65 "in JSON" $smki --json reactivate --from "$work/serials"
+same "an object each" "$a null
+null $work/serials:3: line is over 255 octets
+null $work/serials:4: holds a NUL
+$b null" "$(jq -r '"\(.serial) \(.error)"' "$work/stdout")"
 ends 64 "nothing named" $smki hold
 
 title "all of a device"
