@@ -41,6 +41,8 @@ changes_ask(struct changes *changes, const char *name, const struct buf *msg,
 	struct cli *cli = changes->cli;
 	struct err err;
 
+	/* One name may mean several: the result of the one before is out before the next is asked. */
+	cli_flush(cli);
 	if (cli->away) {
 		changes->left++;
 		return -1;
@@ -55,12 +57,14 @@ changes_ask(struct changes *changes, const char *name, const struct buf *msg,
 	return -1;
 }
 
+/* Whoever writes the names one by one sees what becomes of each. */
 static void
 changes_one(void *ctx, const char *name)
 {
 	struct changes *changes = ctx;
 
 	changes->one(changes, name);
+	cli_flush(changes->cli);
 }
 
 static void

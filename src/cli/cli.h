@@ -17,6 +17,7 @@ struct cli {
 	uint32_t id;
 	int wait_ms; /* for one answer of smkid */
 	bool away;   /* no connection was to be had, or no answer came in time */
+	int lost;    /* errno of the first output that did not get out */
 };
 
 /* One verb: usage is what stands behind its name. run returns an exit status. */
@@ -50,10 +51,13 @@ int token_key_verb(struct cli *cli, int argc, char **argv);
 int cli_usage(const char *verb);
 /* "smki: msg" to stderr; returns the exit status of err. */
 int cli_fail(const struct err *err);
+/* What was printed goes out now; cli->lost when it does not. */
+void cli_flush(struct cli *cli);
 
 /*
  * Ask smkid. msg was started by client_start. reply is called for each message of the answer,
- * whole payload in *in; it may be NULL when the answer is empty. Connects at first use.
+ * whole payload in *in; it may be NULL when the answer is empty. Connects at first use. Once
+ * something may be changed, a reader of the output who leaves no longer ends the command.
  */
 void client_start(struct cli *cli, struct buf *msg, enum admin_op op);
 int client_call(struct cli *cli, const struct buf *msg,

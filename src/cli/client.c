@@ -2,6 +2,7 @@
  * One conversation with smkid over the admin socket.
  */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -76,9 +77,46 @@ client_failed(struct cli *cli)
 	client_close(cli);
 }
 
+static bool
+client_only_reads(enum admin_op op)
+{
+	switch (op) {
+	case ADMIN_HELLO:
+	case ADMIN_STATUS:
+	case ADMIN_SHOW:
+	case ADMIN_LIST:
+	case ADMIN_CA_LIST:
+	case ADMIN_DEVICE_SHOW:
+	case ADMIN_DEVICE_LIST:
+	case ADMIN_DEVICE_NAMES:
+	case ADMIN_ACCESS_KEYS:
+		return true;
+	case ADMIN_ISSUE:
+	case ADMIN_CHANGE:
+	case ADMIN_CRL:
+	case ADMIN_CA_CHANGE:
+	case ADMIN_CRL_BEGIN:
+	case ADMIN_CRL_PUT:
+	case ADMIN_CLOCK:
+	case ADMIN_DEVICE_ADD:
+	case ADMIN_DEVICE_CHANGE:
+	case ADMIN_DEVICE_SECRET:
+	case ADMIN_IMPORT_BEGIN:
+	case ADMIN_IMPORT_ADD:
+	case ADMIN_IMPORT_FINISH:
+	case ADMIN_IMPORT_DROP:
+	case ADMIN_ACCESS_KEY:
+		return false;
+	}
+	return false;
+}
+
 void
 client_start(struct cli *cli, struct buf *msg, enum admin_op op)
 {
+	/* "smki list | head" ends with its reader; "smki hold ... | head" does what it was asked. */
+	if (!client_only_reads(op))
+		signal(SIGPIPE, SIG_IGN);
 	buf_reset(msg);
 	wire_start(msg, (uint16_t)op, ++cli->id, 0);
 }

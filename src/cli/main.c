@@ -180,8 +180,9 @@ main(int argc, char **argv)
 	status = verb->run(&cli, argc, argv);
 	client_close(&cli);
 	/* A verb that failed has said why, be it this. */
-	if ((fflush(stdout) != 0 || ferror(stdout)) && status == EXIT_DONE) {
-		perror("smki: standard output");
+	cli_flush(&cli);
+	if (cli.lost != 0 && status == EXIT_DONE) {
+		fprintf(stderr, "smki: standard output: %s\n", strerror(cli.lost));
 		return EXIT_UNAVAILABLE;
 	}
 	return status;

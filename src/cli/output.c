@@ -1,6 +1,7 @@
 /*
  * How the command writes: plain lines for people and scripts, one JSON object a line with --json.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,6 +19,14 @@ cli_fail(const struct err *err)
 {
 	fprintf(stderr, "smki: %s\n", err->msg);
 	return err_exit_status(err->code);
+}
+
+void
+cli_flush(struct cli *cli)
+{
+	/* What did not get out is dropped, so it fails once; a later call would know no reason. */
+	if ((fflush(stdout) != 0 || ferror(stdout)) && cli->lost == 0)
+		cli->lost = errno != 0 ? errno : EIO;
 }
 
 void

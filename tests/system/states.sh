@@ -149,6 +149,46 @@ null $work/serials:4: holds a NUL
 $b null" "$(jq -r '"\(.serial) \(.error)"' "$work/stdout")"
 ends 64 "nothing named" $smki hold
 
+title "a reader who leaves, a signal"
+mkfifo "$work/fifo" "$work/lines"
+# One who was there when it was opened, and is no more.
+exec 4<>"$work/fifo"
+exec 5>"$work/fifo" 4<&-
+died() {
+	env --default-signal=PIPE "$@" >&5
+}
+ends 75 "nobody reads the results" died $smki hold "$a" "$b"
+same "that is told" "smki: standard output: Broken pipe" "$(cat "$work/stderr")"
+same "all is done" "hold hold" "$(state_of "$a") $(state_of "$b")"
+printf '%s\n%s\n' "$a" "$b" >"$work/serials"
+ends 75 "nor those of a file" died $smki reactivate --from "$work/serials"
+same "all is done" "valid valid" "$(state_of "$a") $(state_of "$b")"
+ends 75 "a full disk" sh -c "$smki hold $a $b >/dev/full"
+same "that is told" "smki: standard output: No space left on device" "$(cat "$work/stderr")"
+same "all is done" "hold hold" "$(state_of "$a") $(state_of "$b")"
+ends 141 "what only reads ends with its reader" died $smki list
+same "and says nothing" '' "$(cat "$work/stderr")"
+exec 5>&-
+# so_far N: so many result lines are out.
+so_far() {
+	[ "$(wc -l <"$work/results")" -eq "$1" ]
+}
+: >"$work/results"
+# A shell's background processes have INT switched off.
+spawn changing env --default-signal=INT sh -c \
+    "exec $smki reactivate --from '$work/lines' >'$work/results'"
+exec 5>"$work/lines"
+echo "$a" >&5
+within 30 "a result before the next line" so_far 1
+echo "$b" >&5
+within 30 "and that of the next" so_far 2
+kill -s INT "$changing"
+ended "$changing"
+exec 5>&-
+same "ended by SIGINT" 130 "$ended"
+same "all results are there" "$a valid
+$b valid" "$(cat "$work/results")"
+
 title "all of a device"
 meter 00db1234000100aa digitalSignature dev-s
 s=$serial
