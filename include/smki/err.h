@@ -41,7 +41,7 @@ enum exit_status {
 };
 
 /*
- * Record a failure; control characters in the text become '?', so one message is one line.
+ * Record a failure; what no text for people may hold (hex.h) becomes '?', so one message is one line.
  * err may be NULL (the caller wants only the verdict). Always returns -1: return err_set(...).
  */
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)

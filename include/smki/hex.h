@@ -43,5 +43,11 @@ size_t utf8_len(const uint8_t *p, size_t len);
 int utf8_control(const uint8_t *p);
 /* 1 when len octets are UTF-8 without control characters. */
 int utf8_plain(const void *text, size_t len);
+/* 1 when the sequence at p is one that no text for people may hold: a control character, a
+ * separator of lines or paragraphs, or one that turns the direction of what stands around it, so
+ * that a name looks like another. */
+int utf8_hidden(const uint8_t *p);
+/* 1 when len octets are UTF-8 that people may be shown: nothing of utf8_hidden in it. */
+int utf8_shown(const void *text, size_t len);
 
 #endif

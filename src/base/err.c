@@ -10,14 +10,22 @@
 #include <openssl/err.h>
 
 #include "smki/err.h"
+#include "smki/hex.h"
 
-/* A peer's text must not start a second line or reach a terminal as an escape sequence. */
+/* A peer's text must not start a second line, reach a terminal as an escape sequence or turn the
+ * rest of the line. Octet for octet: the length stays, and what was cut short is clean too. */
 static void
 err_clean(char *text)
 {
-	for (; *text != '\0'; text++)
-		if ((unsigned char)*text < 0x20 || *text == 0x7f)
-			*text = '?';
+	size_t left = strlen(text), step;
+
+	for (; left > 0; text += step, left -= step) {
+		step = utf8_len((const uint8_t *)text, left);
+		if (step > 0 && !utf8_hidden((const uint8_t *)text))
+			continue;
+		step = step > 0 ? step : 1;
+		memset(text, '?', step);
+	}
 }
 
 /* As much of text behind the first at octets of msg as there is room for; the new length. */

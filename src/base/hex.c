@@ -243,14 +243,41 @@ utf8_control(const uint8_t *p)
 }
 
 int
-utf8_plain(const void *text, size_t len)
+utf8_hidden(const uint8_t *p)
 {
-	const uint8_t *p = text;
+	uint32_t c = (uint32_t)(p[0] & 0x0f) << 12;
 
+	if (utf8_control(p))
+		return 1;
+	if (p[0] == 0xd8 && p[1] == 0x9c) /* U+061C, Arabic letter mark */
+		return 1;
+	if (p[0] != 0xe2)
+		return 0;
+	c |= (uint32_t)(p[1] & 0x3f) << 6 | (p[2] & 0x3f);
+	/* Marks; separators, embeddings and overrides; isolates. */
+	return c == 0x200e || c == 0x200f || (c >= 0x2028 && c <= 0x202e) ||
+	       (c >= 0x2066 && c <= 0x2069);
+}
+
+static int
+utf8_each(const uint8_t *p, size_t len, int (*bad)(const uint8_t *p))
+{
 	for (size_t i = 0, n; i < len; i += n) {
 		n = utf8_len(p + i, len - i);
-		if (n == 0 || utf8_control(p + i))
+		if (n == 0 || bad(p + i))
 			return 0;
 	}
 	return 1;
+}
+
+int
+utf8_plain(const void *text, size_t len)
+{
+	return utf8_each(text, len, utf8_control);
+}
+
+int
+utf8_shown(const void *text, size_t len)
+{
+	return utf8_each(text, len, utf8_hidden);
 }

@@ -181,7 +181,7 @@ devfile_set_approved(const char *text, struct device *device, struct err *err)
 	return 0;
 }
 
-/* One given field; text is UTF-8 without control characters and not empty. */
+/* One given field; text is UTF-8 that people may be shown, and not empty. */
 static int
 devfile_set(enum devfile_field field, const char *text, struct devfile_row *row, struct err *err)
 {
@@ -268,7 +268,7 @@ devfile_fill(const struct devfile_values *values, struct devfile_row *row, struc
 
 		if (text == NULL)
 			continue;
-		if (!utf8_plain(text, strlen(text)))
+		if (!utf8_shown(text, strlen(text)))
 			return err_set(err, FAIL_INVALID,
 			    "%s: is not UTF-8 text without control characters",
 			    devfile_field_str(field));

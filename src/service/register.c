@@ -59,7 +59,7 @@ register_check(const struct register_names *names, const struct device *device, 
 	if (oid_from_text(device->hw_type, oid, &len) != 0)
 		return err_set(err, FAIL_INVALID,
 		    "hw_type: \"%s\" is no object identifier in dotted form", device->hw_type);
-	if (!utf8_plain(device->model, strlen(device->model)))
+	if (!utf8_shown(device->model, strlen(device->model)))
 		return err_set(
 		    err, FAIL_INVALID, "model: is not UTF-8 text without control characters");
 	/* Under a manufacturer without anchors a device could never prove itself by IDevID, in a

@@ -24,7 +24,7 @@ fuzz_row(const struct devfile_row *row)
 	require(d->manufacturer[0] == '\0' || name_check("fuzz", d->manufacturer, NULL) == 0);
 	require(d->region[0] == '\0' || name_check("fuzz", d->region, NULL) == 0);
 	require(strnlen(d->model, sizeof(d->model)) < sizeof(d->model));
-	require(utf8_plain(d->model, strlen(d->model)));
+	require(utf8_shown(d->model, strlen(d->model)));
 	require((d->proofs & DEVICE_PROOF_IDEVID) == 0 || d->manufacturer[0] != '\0');
 	require(((d->proofs & DEVICE_PROOF_SECRET) != 0) == (row->secret[0] != '\0'));
 	require(row->secret[0] == '\0' || enrol_secret_check(row->secret, NULL) == 0);

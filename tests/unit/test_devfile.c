@@ -233,6 +233,8 @@ test_refused(void)
 		    "model: is not UTF-8 text without control characters" },
 		{ EUI "," OID ",,\xff,,,,,",
 		    "model: is not UTF-8 text without control characters" },
+		{ EUI "," OID ",,a\xe2\x80\xaetxt,,,,,",
+		    "model: is not UTF-8 text without control characters" },
 		{ EUI "," OID ",,\xc2\x9b,,,,,",
 		    "model: is not UTF-8 text without control characters" },
 		{ EUI "," OID ",,,,idevid,,,", "manufacturer: is missing; proof idevid needs it" },

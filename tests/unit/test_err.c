@@ -27,6 +27,20 @@ test_set(void)
 	CHECK_STR(err.msg, "x: a?b?c?[2Jd?\xc3\xa4!");
 }
 
+/* What turns the direction of a line, C1 (CSI on its own, too) and a character cut short. */
+static void
+test_clean(void)
+{
+	struct err err;
+
+	err_set(&err, FAIL_INVALID,
+	    "a\xe2\x80\xae"
+	    "b\xc2\x9b"
+	    "c\x9b"
+	    "d\xc3\xa4 \xe2\x82");
+	CHECK_STR(err.msg, "a???b??c?d\xc3\xa4 ??");
+}
+
 static void
 test_long(void)
 {
@@ -151,6 +165,7 @@ test_same_cause(void)
 
 static const struct test_case cases[] = {
 	{ "set", test_set },
+	{ "clean", test_clean },
 	{ "long messages are cut", test_long },
 	{ "errno", test_sys },
 	{ "OpenSSL queue", test_ssl },

@@ -309,6 +309,34 @@ test_utf8_plain(void)
 	CHECK(utf8_plain("a\0b", 3) == 0);
 }
 
+/* The first and last of each range that no text for people may hold, and its neighbours. */
+static void
+test_utf8_shown(void)
+{
+	static const struct {
+		const char *text;
+		int want;
+	} rows[] = {
+		{ "", 1 }, { "M\xc3\xbcller ~", 1 }, { "a\n", 0 }, { "\x7f", 0 }, { "\xc2\x80", 0 },
+		{ "\xc2\x9f", 0 }, { "\xc2\xa0", 1 }, { "a\xff", 0 }, { "\xd8\x9b", 1 },
+		{ "\xd8\x9c", 0 }, /* U+061C */
+		{ "\xd8\x9d", 1 }, { "\xd9\x9c", 1 }, { "\xe2\x80\x8d", 1 },
+		{ "\xe2\x80\x8e", 0 }, /* U+200E */
+		{ "\xe2\x80\x8f", 0 }, { "\xe2\x80\x90", 1 }, { "\xe2\x80\xa7", 1 },
+		{ "a\xe2\x80\xa8", 0 },						     /* U+2028 */
+		{ "\xe2\x80\xa9", 0 }, { "\xe2\x80\xaa", 0 }, { "\xe2\x80\xae", 0 }, /* U+202E */
+		{ "\xe2\x80\xaf", 1 }, { "\xe2\x81\xa5", 1 }, { "\xe2\x81\xa6", 0 }, /* U+2066 */
+		{ "\xe2\x81\xa9", 0 }, { "\xe2\x81\xaa", 1 }, { "\xe3\x80\xae", 1 },
+		{ "\xd7\xa9\xd7\x9c", 1 }, /* Hebrew itself */
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		CHECK_ROW(
+		    rows[i].text, utf8_shown(rows[i].text, strlen(rows[i].text)) == rows[i].want);
+	/* A name in a certificate may hold them: what stands in one is not ours to choose. */
+	CHECK(utf8_plain("\xe2\x80\xae", 3) == 1);
+}
+
 static const struct test_case cases[] = {
 	{ "hex read", test_hex_decode },
 	{ "hex write", test_hex_encode },
@@ -320,6 +348,7 @@ static const struct test_case cases[] = {
 	{ "base64url", test_base64url },
 	{ "utf-8", test_utf8 },
 	{ "utf-8 without control characters", test_utf8_plain },
+	{ "utf-8 that people may be shown", test_utf8_shown },
 };
 
 TEST_MAIN("hex", cases)

@@ -52,6 +52,10 @@ test_check(void)
 		{ "region by its beginning", HW, "", "nort", "", 0, false, "region: " },
 		{ "model with a line end", HW, "", "", "a\nb", 0, false, "model: " },
 		{ "model not UTF-8", HW, "", "", "\xff", 0, false, "model: " },
+		{ "model that turns the line", HW, "", "",
+		    "a\xe2\x80\xae"
+		    "b",
+		    0, false, "model: " },
 		{ "idevid of nobody", HW, "", "", "", DEVICE_PROOF_IDEVID, false, "proof: idevid" },
 		{ "end-to-end by nothing", HW, "acme", "", "", 0, true, "proof: end-to-end" },
 		{ "end-to-end by a key", HW, "", "", "", DEVICE_PROOF_KEY, true, NULL },
