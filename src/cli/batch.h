@@ -1,6 +1,6 @@
 /*
  * What a batch is made of: requests in a zip or a folder, in the order given. Every rule about
- * names, number and size is checked before the first is handed out.
+ * names, number and size is checked before the first is handed out. And the folder that it fills.
  */
 #ifndef CLI_BATCH_H
 #define CLI_BATCH_H
@@ -30,5 +30,24 @@ const uint8_t *batch_hash(const struct batch_source *source);
 /* The next one's octets into csr (emptied first). FAIL_CONFLICT when they are not those that
  * batch_open() read: nothing is handed out that batch_hash() is not of. */
 int batch_next(struct batch_source *source, struct buf *csr, struct err *err) MUST_USE;
+
+/* The output folder: what it is of (its id), certificates, report. */
+#define BATCH_REPORT "report.csv"
+
+struct batch_output {
+	char *path; /* owned */
+	int certs;  /* descriptor of its certificates; locked; -1 = not open */
+};
+
+/* The folder at output->path, ours alone from here on: a new one, an empty one, or the output of a
+ * batch of this id; FAIL_CONFLICT when it is anything else or another is at work there. */
+int batch_output_open(struct batch_output *output, struct span id, struct err *err) MUST_USE;
+/* A certificate under this name, whole or not at all, in place of what stands there. Durable when
+ * all are synced: a file lost to a power cut is written by the next run. */
+int batch_output_put(
+    struct batch_output *output, const char *name, struct span der, struct err *err) MUST_USE;
+int batch_output_sync(struct batch_output *output, struct err *err) MUST_USE;
+int batch_output_report(struct batch_output *output, struct span text, struct err *err) MUST_USE;
+void batch_output_close(struct batch_output *output);
 
 #endif

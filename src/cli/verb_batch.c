@@ -3,33 +3,22 @@
  * command again ends what one before it began: smkid gives the same certificate to the same
  * request. What stands in the output folder is never believed, only replaced.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "batch.h"
 #include "cli.h"
-#include "smki/file.h"
 #include "smki/hex.h"
 #include "smki/mem.h"
 
 /* Requests under way at the same time: as many as smkid reads of one connection. */
 #define BATCH_WINDOW 512
-#define BATCH_ID "batch.id"
-#define BATCH_REPORT "report.csv"
-#define BATCH_CERTS "certificates"
-/* A certificate until it is whole; one at a time. */
-#define BATCH_NEW ".new"
 /* Octets of a name of a file that a file system takes: "NNNNN-", the entry's name, ".pem" */
 #define BATCH_FILE_MAX (255 + 1)
 #define BATCH_FILE_NAME 240
-#define BATCH_ID_MAX 1024
 #define BATCH_PROGRESS 500
 
 enum batch_fate {
@@ -51,8 +40,7 @@ struct batch_run {
 	struct issue_request request; /* its csr is of the moment */
 	struct batch_source *source;
 	struct batch_result *results;
-	char *out;   /* folder */
-	int certs;   /* descriptor of its certificates; locked */
+	struct batch_output output;
 	uint32_t id; /* of the first request; the others follow */
 	size_t n, done;
 	size_t n_sent, n_taken;
@@ -86,143 +74,18 @@ batch_refuse(struct batch_run *run, size_t i, const struct err *err)
 	run->done++;
 }
 
-/* ---- the output folder ---- */
-
-/* A new one with what it is of, whole or not at all under its name. An empty folder of that name is
- * taken. */
-static int
-batch_folder_new(const char *out, struct span id, struct err *err)
-{
-	char *tmp = mem_fmt("%s.XXXXXX", out), *path = NULL, *certs = NULL;
-	bool made = false;
-	int r = -1;
-
-	if (mkdtemp(tmp) == NULL) {
-		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", out);
-		goto out;
-	}
-	made = true;
-	path = mem_fmt("%s/" BATCH_ID, tmp);
-	certs = mem_fmt("%s/" BATCH_CERTS, tmp);
-	if (file_make_dir(certs, 0755, err) != 0 || file_write(path, id.p, id.len, 0644, err) != 0)
-		goto out;
-	if (chmod(tmp, 0755) != 0 || rename(tmp, out) != 0) {
-		if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR)
-			err_set(err, FAIL_CONFLICT,
-			    "batch: %s: exists and is no output of a batch; name another with "
-			    "--out",
-			    out);
-		else
-			err_sys(err, FAIL_UNAVAILABLE, "batch: %s", out);
-		goto out;
-	}
-	made = false;
-	r = 0;
-out:
-	if (made && file_remove_tree(tmp, NULL) != 0)
-		err_prefix(err, "%s is left", tmp);
-	free(tmp);
-	free(path);
-	free(certs);
-	return r;
-}
-
-/* A folder of this very batch, or a new one. */
-static int
-batch_folder_have(const struct batch_run *run, struct err *err)
-{
-	char hash[2 * SHA256_LEN + 1], *path = mem_fmt("%s/" BATCH_ID, run->out);
-	struct buf want = { 0 }, got = { 0 };
-	int r;
-
-	hex_encode(batch_hash(run->source), SHA256_LEN, hash);
-	buf_fmt(&want, "%s %s %s\n", hash, run->request.profile, run->request.ca);
-	r = file_read(path, BATCH_ID_MAX, &got, err);
-	if (r != 0 && err->code == FAIL_NOT_FOUND)
-		r = batch_folder_new(run->out, buf_span(&want), err);
-	else if (r == 0 && !span_eq(buf_span(&want), buf_span(&got)))
-		r = err_set(err, FAIL_CONFLICT,
-		    "batch: %s: is the output of another batch; name another with --out", run->out);
-	free(path);
-	buf_free(&want);
-	buf_free(&got);
-	return r;
-}
-
-/* ... and ours alone from here on. */
+/* The output folder, of this batch with these options and no other. */
 static int
 batch_folder(struct batch_run *run, struct err *err)
 {
-	char *certs = mem_fmt("%s/" BATCH_CERTS, run->out);
-	int r = -1;
-
-	if (batch_folder_have(run, err) != 0)
-		goto out;
-	run->certs = open(certs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (run->certs < 0) {
-		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", certs);
-		goto out;
-	}
-	if (flock(run->certs, LOCK_EX | LOCK_NB) != 0) {
-		if (errno == EWOULDBLOCK)
-			err_set(err, FAIL_CONFLICT,
-			    "batch: %s: another smki batch is at work there", run->out);
-		else
-			err_sys(err, FAIL_UNAVAILABLE, "batch: %s: lock", certs);
-		goto out;
-	}
-	r = 0;
-out:
-	free(certs);
-	return r;
-}
-
-/* The whole file under BATCH_NEW; what a killed run left there, or anybody, is in no one's way. */
-static int
-batch_write_new(const struct batch_run *run, const struct buf *pem, struct err *err)
-{
-	int fd;
-	size_t at = 0;
-	ssize_t n;
-
-	if (unlinkat(run->certs, BATCH_NEW, 0) != 0 && errno != ENOENT)
-		return err_sys(err, FAIL_UNAVAILABLE, "batch: " BATCH_NEW);
-	fd = openat(run->certs, BATCH_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd < 0)
-		return err_sys(err, FAIL_UNAVAILABLE, "batch: open");
-	while (at < pem->len) {
-		n = write(fd, pem->data + at, pem->len - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err_sys(err, FAIL_UNAVAILABLE, "batch: write");
-			close(fd);
-			return -1;
-		}
-		at += (size_t)n;
-	}
-	return close(fd) == 0 ? 0 : err_sys(err, FAIL_UNAVAILABLE, "batch: close");
-}
-
-/* Whole or not at all under its name; durable when all are synced. A file lost to a power cut is
- * written by the next run. */
-static int
-batch_write(struct batch_run *run, size_t i, struct span der, struct err *err)
-{
-	char name[BATCH_FILE_MAX];
-	struct buf pem = { 0 };
+	char hash[2 * SHA256_LEN + 1];
+	struct buf id = { 0 };
 	int r;
 
-	batch_file(run, i, name);
-	pem_encode("CERTIFICATE", der.p, der.len, &pem);
-	r = batch_write_new(run, &pem, err);
-	if (r == 0 && renameat(run->certs, BATCH_NEW, run->certs, name) != 0)
-		r = err_sys(err, FAIL_UNAVAILABLE, "batch: rename");
-	if (r != 0) {
-		unlinkat(run->certs, BATCH_NEW, 0);
-		err_prefix(err, "%s/" BATCH_CERTS "/%.80s", run->out, name);
-	}
-	buf_free(&pem);
+	hex_encode(batch_hash(run->source), SHA256_LEN, hash);
+	buf_fmt(&id, "%s %s %s\n", hash, run->request.profile, run->request.ca);
+	r = batch_output_open(&run->output, buf_span(&id), err);
+	buf_free(&id);
 	return r;
 }
 
@@ -252,6 +115,7 @@ batch_take(struct batch_run *run, struct err *err)
 {
 	struct issue_result issued = { 0 };
 	struct batch_result *result;
+	char file[BATCH_FILE_MAX];
 	struct err why;
 	uint32_t id;
 	size_t i;
@@ -272,7 +136,8 @@ batch_take(struct batch_run *run, struct err *err)
 		batch_refuse(run, i, &why);
 		goto out;
 	}
-	r = batch_write(run, i, buf_span(&issued.der), err);
+	batch_file(run, i, file);
+	r = batch_output_put(&run->output, file, buf_span(&issued.der), err);
 	if (r != 0)
 		goto out;
 	result = &run->results[i];
@@ -314,11 +179,7 @@ batch_all(struct batch_run *run, struct err *err)
 			goto out;
 		batch_progress(run);
 	}
-	if (syncfs(run->certs) != 0) {
-		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", run->out);
-		goto out;
-	}
-	r = 0;
+	r = batch_output_sync(&run->output, err);
 out:
 	buf_free(&msg);
 	return r;
@@ -358,7 +219,6 @@ batch_csv(struct buf *out, const char *text)
 static int
 batch_report(struct batch_run *run, struct err *err)
 {
-	char *path = mem_fmt("%s/" BATCH_REPORT, run->out);
 	struct buf text = { 0 };
 	char file[BATCH_FILE_MAX];
 	int r;
@@ -376,9 +236,8 @@ batch_report(struct batch_run *run, struct err *err)
 		batch_csv(&text, result->reason != NULL ? result->reason : "");
 		buf_add_u8(&text, '\n');
 	}
-	r = file_write(path, text.data, text.len, 0644, err);
+	r = batch_output_report(&run->output, buf_span(&text), err);
 	buf_free(&text);
-	free(path);
 	return r;
 }
 
@@ -416,7 +275,7 @@ batch_print(const struct batch_run *run)
 		batch_print_json(run);
 	else
 		printf("%zu requests: %zu issued, %zu already, %zu refused; %s/" BATCH_REPORT "\n",
-		    run->n, n[BATCH_ISSUED], n[BATCH_KNOWN], n[BATCH_REFUSED], run->out);
+		    run->n, n[BATCH_ISSUED], n[BATCH_KNOWN], n[BATCH_REFUSED], run->output.path);
 	return status;
 }
 
@@ -456,14 +315,14 @@ batch_options(int argc, char **argv, struct batch_run *run, struct err *err)
 	path = out != NULL ? out : argv[optind];
 	for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
 		;
-	run->out = mem_fmt("%.*s%s", (int)len, path, out != NULL ? "" : ".out");
+	run->output.path = mem_fmt("%.*s%s", (int)len, path, out != NULL ? "" : ".out");
 	return 0;
 }
 
 int
 batch_verb(struct cli *cli, int argc, char **argv)
 {
-	struct batch_run run = { .cli = cli, .certs = -1 };
+	struct batch_run run = { .cli = cli, .output = { .certs = -1 } };
 	struct err err;
 	int status;
 
@@ -486,12 +345,10 @@ batch_verb(struct cli *cli, int argc, char **argv)
 fail:
 	status = cli_fail(&err);
 out:
-	if (run.certs >= 0)
-		close(run.certs);
 	for (size_t i = 0; i < run.n && run.results != NULL; i++)
 		free(run.results[i].reason);
 	free(run.results);
-	free(run.out);
+	batch_output_close(&run.output);
 	buf_free(&run.request.csr);
 	batch_close(run.source);
 	return status;

@@ -1,0 +1,179 @@
+/*
+ * The output folder of a batch. It is of one batch for ever; its certificates are written one by
+ * one while they come, its report when all are there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "smki/file.h"
+#include "smki/hex.h"
+#include "smki/mem.h"
+
+#define BATCH_ID "batch.id"
+#define BATCH_ID_MAX 1024
+#define BATCH_CERTS "certificates"
+/* A certificate until it is whole; one at a time. */
+#define BATCH_NEW ".new"
+
+/* A new one with what it is of, whole or not at all under its name. An empty folder of that name is
+ * taken. */
+static int
+batch_folder_new(const char *out, struct span id, struct err *err)
+{
+	char *tmp = mem_fmt("%s.XXXXXX", out), *path = NULL, *certs = NULL;
+	bool made = false;
+	int r = -1;
+
+	if (mkdtemp(tmp) == NULL) {
+		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", out);
+		goto out;
+	}
+	made = true;
+	path = mem_fmt("%s/" BATCH_ID, tmp);
+	certs = mem_fmt("%s/" BATCH_CERTS, tmp);
+	if (file_make_dir(certs, 0755, err) != 0 || file_write(path, id.p, id.len, 0644, err) != 0)
+		goto out;
+	if (chmod(tmp, 0755) != 0 || rename(tmp, out) != 0) {
+		if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR)
+			err_set(err, FAIL_CONFLICT,
+			    "batch: %s: exists and is no output of a batch; name another with "
+			    "--out",
+			    out);
+		else
+			err_sys(err, FAIL_UNAVAILABLE, "batch: %s", out);
+		goto out;
+	}
+	made = false;
+	r = 0;
+out:
+	if (made && file_remove_tree(tmp, NULL) != 0)
+		err_prefix(err, "%s is left", tmp);
+	free(tmp);
+	free(path);
+	free(certs);
+	return r;
+}
+
+/* A folder of this very batch, or a new one. */
+static int
+batch_folder_have(const struct batch_output *output, struct span id, struct err *err)
+{
+	char *path = mem_fmt("%s/" BATCH_ID, output->path);
+	struct buf got = { 0 };
+	int r;
+
+	r = file_read(path, BATCH_ID_MAX, &got, err);
+	if (r != 0 && err->code == FAIL_NOT_FOUND)
+		r = batch_folder_new(output->path, id, err);
+	else if (r == 0 && !span_eq(id, buf_span(&got)))
+		r = err_set(err, FAIL_CONFLICT,
+		    "batch: %s: is the output of another batch; name another with --out",
+		    output->path);
+	free(path);
+	buf_free(&got);
+	return r;
+}
+
+int
+batch_output_open(struct batch_output *output, struct span id, struct err *err)
+{
+	char *certs = mem_fmt("%s/" BATCH_CERTS, output->path);
+	int r = -1;
+
+	if (batch_folder_have(output, id, err) != 0)
+		goto out;
+	output->certs = open(certs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (output->certs < 0) {
+		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", certs);
+		goto out;
+	}
+	if (flock(output->certs, LOCK_EX | LOCK_NB) != 0) {
+		if (errno == EWOULDBLOCK)
+			err_set(err, FAIL_CONFLICT,
+			    "batch: %s: another smki batch is at work there", output->path);
+		else
+			err_sys(err, FAIL_UNAVAILABLE, "batch: %s: lock", certs);
+		goto out;
+	}
+	r = 0;
+out:
+	free(certs);
+	return r;
+}
+
+/* The whole file under BATCH_NEW; what a killed run left there, or anybody, is in no one's way. */
+static int
+batch_write_new(const struct batch_output *output, const struct buf *pem, struct err *err)
+{
+	int fd;
+	size_t at = 0;
+	ssize_t n;
+
+	if (unlinkat(output->certs, BATCH_NEW, 0) != 0 && errno != ENOENT)
+		return err_sys(err, FAIL_UNAVAILABLE, "batch: " BATCH_NEW);
+	fd = openat(output->certs, BATCH_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return err_sys(err, FAIL_UNAVAILABLE, "batch: open");
+	while (at < pem->len) {
+		n = write(fd, pem->data + at, pem->len - at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			err_sys(err, FAIL_UNAVAILABLE, "batch: write");
+			close(fd);
+			return -1;
+		}
+		at += (size_t)n;
+	}
+	return close(fd) == 0 ? 0 : err_sys(err, FAIL_UNAVAILABLE, "batch: close");
+}
+
+int
+batch_output_put(struct batch_output *output, const char *name, struct span der, struct err *err)
+{
+	struct buf pem = { 0 };
+	int r;
+
+	pem_encode("CERTIFICATE", der.p, der.len, &pem);
+	r = batch_write_new(output, &pem, err);
+	if (r == 0 && renameat(output->certs, BATCH_NEW, output->certs, name) != 0)
+		r = err_sys(err, FAIL_UNAVAILABLE, "batch: rename");
+	if (r != 0) {
+		unlinkat(output->certs, BATCH_NEW, 0);
+		err_prefix(err, "%s/" BATCH_CERTS "/%.80s", output->path, name);
+	}
+	buf_free(&pem);
+	return r;
+}
+
+int
+batch_output_sync(struct batch_output *output, struct err *err)
+{
+	if (syncfs(output->certs) != 0)
+		return err_sys(err, FAIL_UNAVAILABLE, "batch: %s", output->path);
+	return 0;
+}
+
+int
+batch_output_report(struct batch_output *output, struct span text, struct err *err)
+{
+	char *path = mem_fmt("%s/" BATCH_REPORT, output->path);
+	int r = file_write(path, text.p, text.len, 0644, err);
+
+	free(path);
+	return r;
+}
+
+void
+batch_output_close(struct batch_output *output)
+{
+	if (output->certs >= 0)
+		close(output->certs);
+	free(output->path);
+}
