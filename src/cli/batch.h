@@ -40,13 +40,17 @@ struct batch_output {
 };
 
 /* The folder at output->path, ours alone from here on: a new one, an empty one, or the output of a
- * batch of this id; FAIL_CONFLICT when it is anything else or another is at work there. */
+ * batch of this id; FAIL_CONFLICT when it is anything else or another is at work there. There is no
+ * report in it until batch_output_report(): one always tells of the files as they are. */
 int batch_output_open(struct batch_output *output, struct span id, struct err *err) MUST_USE;
 /* A certificate under this name, whole or not at all, in place of what stands there. Durable when
  * all are synced: a file lost to a power cut is written by the next run. */
 int batch_output_put(
     struct batch_output *output, const char *name, struct span der, struct err *err) MUST_USE;
+/* Nothing stands under this name any more; durable likewise. */
+int batch_output_drop(struct batch_output *output, const char *name, struct err *err) MUST_USE;
 int batch_output_sync(struct batch_output *output, struct err *err) MUST_USE;
+/* Durably; all of the rest must be. */
 int batch_output_report(struct batch_output *output, struct span text, struct err *err) MUST_USE;
 void batch_output_close(struct batch_output *output);
 

@@ -80,6 +80,22 @@ batch_folder_have(const struct batch_output *output, struct span id, struct err 
 	return r;
 }
 
+/* No report from here on, durably: what an earlier run reported may become untrue with the first
+ * file that is written or removed, and this run may be killed at any of them. */
+static int
+batch_report_drop(const struct batch_output *output, struct err *err)
+{
+	char *path = mem_fmt("%s/" BATCH_REPORT, output->path);
+	int r;
+
+	if (unlink(path) == 0)
+		r = file_sync_dir(output->path, err);
+	else
+		r = errno == ENOENT ? 0 : err_sys(err, FAIL_UNAVAILABLE, "batch: %s", path);
+	free(path);
+	return r;
+}
+
 int
 batch_output_open(struct batch_output *output, struct span id, struct err *err)
 {
@@ -101,6 +117,8 @@ batch_output_open(struct batch_output *output, struct span id, struct err *err)
 			err_sys(err, FAIL_UNAVAILABLE, "batch: %s: lock", certs);
 		goto out;
 	}
+	if (batch_report_drop(output, err) != 0)
+		goto out;
 	r = 0;
 out:
 	free(certs);
@@ -150,6 +168,15 @@ batch_output_put(struct batch_output *output, const char *name, struct span der,
 	}
 	buf_free(&pem);
 	return r;
+}
+
+int
+batch_output_drop(struct batch_output *output, const char *name, struct err *err)
+{
+	if (unlinkat(output->certs, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	return err_sys(
+	    err, FAIL_UNAVAILABLE, "batch: %s/" BATCH_CERTS "/%.80s", output->path, name);
 }
 
 int

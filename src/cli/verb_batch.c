@@ -1,7 +1,7 @@
 /*
  * smki batch: the requests of a zip or a folder, each to a certificate or a reason. The same
  * command again ends what one before it began: smkid gives the same certificate to the same
- * request. What stands in the output folder is never believed, only replaced.
+ * request. What stands in the output folder is never believed, only replaced or removed.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -63,15 +63,22 @@ batch_file(const struct batch_run *run, size_t i, char out[BATCH_FILE_MAX])
 			*p = '_';
 }
 
-static void
-batch_refuse(struct batch_run *run, size_t i, const struct err *err)
+/* An entry that is refused has no file: one of an earlier run may be of a certificate that was
+ * revoked meanwhile. */
+static int
+batch_refuse(struct batch_run *run, size_t i, const struct err *why, struct err *err)
 {
 	struct batch_result *result = &run->results[i];
+	char file[BATCH_FILE_MAX];
 
+	batch_file(run, i, file);
+	if (batch_output_drop(&run->output, file, err) != 0)
+		return -1;
 	result->fate = BATCH_REFUSED;
-	result->code = err->code;
-	result->reason = mem_str(err->msg);
+	result->code = why->code;
+	result->reason = mem_str(why->msg);
 	run->done++;
+	return 0;
 }
 
 /* The output folder, of this batch with these options and no other. */
@@ -133,7 +140,7 @@ batch_take(struct batch_run *run, struct err *err)
 	}
 	run->n_taken++;
 	if (failed) {
-		batch_refuse(run, i, &why);
+		r = batch_refuse(run, i, &why, err);
 		goto out;
 	}
 	batch_file(run, i, file);

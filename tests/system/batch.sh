@@ -138,6 +138,30 @@ ends 73 "again" $smki --json batch "$work/a.zip"
 same "a reason" "refused true" "$(jq -r 'select(.number == 1) |
     "\(.result) \(.reason | contains("revoked"))"' "$work/stdout")"
 true_that "nothing half made" test ! -e "$work/a.zip.out/certificates/.new"
+true_that "no file of the refused" test ! -e "$victim"
+# files_told OUT: the report's files are those that stand there, all of them.
+files_told() {
+	$python - "$1" <<'END' || fail "files of $1 and its report"
+import sys, csv, os
+rows = csv.DictReader(open(sys.argv[1] + '/report.csv', newline=''))
+told = sorted(r['file'] for r in rows if r['file'])
+there = sorted(f for f in os.listdir(sys.argv[1] + '/certificates') if f != '.link')
+assert told == there, (told, there)
+END
+	pass
+}
+files_told "$work/a.zip.out"
+# A report from before is gone before the first file is: here the second's cannot be removed.
+ends 0 "another one revoked" $smki revoke "$(demo_serial \
+    "$(echo "$work/a.zip.out/certificates/"00002-*)")"
+second=$(echo "$work/a.zip.out/certificates/"00002-*)
+rm "$second"
+mkdir "$second"
+refuses 75 "what cannot be removed" "Is a directory" $smki batch "$work/a.zip"
+true_that "no report of what is no more" test ! -e "$report"
+rmdir "$second"
+ends 73 "and once more" $smki batch "$work/a.zip"
+files_told "$work/a.zip.out"
 
 title "a full disk"
 # The shell counts 512 octets: less than a certificate has.
