@@ -10,6 +10,9 @@
 #include "smki/buf.h"
 #include "smki/err.h"
 
+/* What an errno of opening, making or writing a file is to the outside. */
+enum err_code file_code(int error);
+
 /* Append the whole file to out; over max octets: FAIL_INVALID; missing: FAIL_NOT_FOUND; no
  * permission: FAIL_DENIED. "-" is standard input. */
 int file_read(const char *path, size_t max, struct buf *out, struct err *err) MUST_USE;

@@ -24,6 +24,8 @@
 /* What a zip may hold beside requests (folders): bounded as well. */
 #define BATCH_FOLDERS_MAX BATCH_MAX
 #define BATCH_BLOCK 65536
+/* Octets of a zip's end record; the last two are the length of the comment behind it. */
+#define BATCH_ZIP_END 22
 
 struct batch_entry {
 	char *name; /* owned */
@@ -92,6 +94,21 @@ batch_zip_fail(const struct batch_source *source, const char *what, struct err *
 
 	return err_set(err, FAIL_INVALID, "batch: %s: %s: %s", source->path, what,
 	    why != NULL ? why : "not a zip file");
+}
+
+/* A file without an octet, or a zip of nothing (APPNOTE 4.3.16: an end record, its comment), which
+ * libarchive takes for no zip. */
+static bool
+batch_zip_none(const struct batch_source *source, off_t size)
+{
+	static const uint8_t sign[] = { 'P', 'K', 5, 6 };
+	uint8_t end[BATCH_ZIP_END];
+
+	if (size == 0)
+		return true;
+	return pread(source->fd, end, sizeof(end), 0) == (ssize_t)sizeof(end) &&
+	       memcmp(end, sign, sizeof(sign)) == 0 &&
+	       size == BATCH_ZIP_END + (end[BATCH_ZIP_END - 1] << 8 | end[BATCH_ZIP_END - 2]);
 }
 
 /* How many records of a central directory (APPNOTE 4.3.12) there can be at most: libarchive keeps
@@ -225,7 +242,7 @@ batch_folder_list(struct batch_source *source, struct err *err)
 	if (dir == NULL) {
 		if (fd >= 0)
 			close(fd);
-		return err_sys(err, FAIL_INVALID, "batch: %s", source->path);
+		return err_sys(err, file_code(errno), "batch: %s", source->path);
 	}
 	for (errno = 0; (e = readdir(dir)) != NULL; errno = 0)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
@@ -235,7 +252,9 @@ batch_folder_list(struct batch_source *source, struct err *err)
 		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", source->path);
 		goto out;
 	}
-	qsort(source->entry, source->n, sizeof(*source->entry), batch_compare);
+	/* Of none there is no array to sort (C11 7.22.5.2: not even of length 0). */
+	if (source->n > 0)
+		qsort(source->entry, source->n, sizeof(*source->entry), batch_compare);
 	r = 0;
 out:
 	closedir(dir);
@@ -249,8 +268,11 @@ batch_folder_read(struct batch_source *source, const char *name, struct buf *out
 	struct stat st;
 	ssize_t n;
 
+	/* A link is not followed, and a socket cannot be opened. */
+	if (fd < 0 && (errno == ELOOP || errno == ENXIO))
+		return err_set(err, FAIL_INVALID, "batch: %.80s: is no regular file", name);
 	if (fd < 0)
-		return err_sys(err, FAIL_INVALID, "batch: %.80s", name);
+		return err_sys(err, file_code(errno), "batch: %.80s", name);
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
 		err_set(err, FAIL_INVALID, "batch: %.80s: is no regular file", name);
 		goto out;
@@ -361,6 +383,7 @@ batch_open(const char *path, struct batch_source **out, struct err *err)
 {
 	struct batch_source *source = mem_alloc(sizeof(*source));
 	struct stat st;
+	bool none;
 	int r = -1;
 
 	source->path = mem_str(path);
@@ -370,17 +393,18 @@ batch_open(const char *path, struct batch_source **out, struct err *err)
 	/* NONBLOCK: a pipe that nobody writes to is refused, not waited for. */
 	source->fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (source->fd < 0 || fstat(source->fd, &st) != 0) {
-		err_sys(err, errno == ENOENT ? FAIL_NOT_FOUND : FAIL_DENIED, "batch: %s", path);
+		err_sys(err, file_code(errno), "batch: %s", path);
 		goto out;
 	}
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) {
 		err_set(err, FAIL_INVALID, "batch: %s: is neither a zip file nor a folder", path);
 		goto out;
 	}
-	if (S_ISREG(st.st_mode) &&
+	none = S_ISREG(st.st_mode) && batch_zip_none(source, st.st_size);
+	if (S_ISREG(st.st_mode) && !none &&
 	    (batch_zip_count(source, err) != 0 || batch_zip_open(source, err) != 0))
 		goto out;
-	if (batch_scan(source, err) != 0)
+	if (!none && batch_scan(source, err) != 0)
 		goto out;
 	if (source->n == 0) {
 		err_set(err, FAIL_INVALID, "batch: %s: holds no request", path);

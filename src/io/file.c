@@ -21,7 +21,7 @@
 /* Folders in folders that file_remove_tree follows; a home has three. */
 #define FILE_DEPTH_MAX 32
 
-static enum err_code
+enum err_code
 file_code(int error)
 {
 	switch (error) {

@@ -211,12 +211,40 @@ with open(sys.argv[1], 'wb') as f:
 refused "a link" "is no regular file" "$fresh
 i = zipfile.ZipInfo('link.csr'); i.create_system = 3; i.external_attr = 0o120777 << 16
 z.writestr(i, '/etc/passwd')"
-refused "an empty one" "bad.zip" ""
+refused "an empty one" "holds no request" ""
+refused "an empty one with a comment" "holds no request" "z.comment = b'nothing in it'"
+refused "folders only" "holds no request" "z.writestr('folder/', '')"
 refused "a line end in a name" "is not allowed in a name" "$fresh
 z.writestr('a\\nb.csr', b'0')"
 head -c 300 /dev/zero >"$work/bad.zip"
 refuses 65 "no zip at all" "bad.zip" $smki batch "$work/bad.zip"
+: >"$work/bad.zip"
+refuses 65 "no octet" "holds no request" $smki batch "$work/bad.zip"
+mkdir "$work/nothing" "$work/linked" "$work/barred"
+# With a sanitizer: no complaint either.
+refuses 65 "an empty folder" "holds no request" $smki batch "$work/nothing"
+ln -s ../requests/000001.csr "$work/linked/a.csr"
+refuses 65 "a link in a folder" "a.csr: is no regular file" $smki batch "$work/linked"
+$python -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' \
+    "$work/linked/0.csr"
+refuses 65 "a socket in a folder" "0.csr: is no regular file" $smki batch "$work/linked"
+cp "$work/requests/000001.csr" "$work/barred/a.csr"
+chmod 0 "$work/barred/a.csr"
+stranger=
+if [ "$(id -u)" -eq 0 ] && setpriv --reuid=65534 --regid=65534 --clear-groups "$build/smki" \
+    --version >/dev/null 2>&1; then
+	stranger='setpriv --reuid=65534 --regid=65534 --clear-groups'
+fi
+if [ "$(id -u)" -ne 0 ] || [ -n "$stranger" ]; then
+	refuses 77 "a file that one may not read" "a.csr: Permission denied" $stranger $smki batch \
+	    "$work/barred"
+	chmod 0 "$work/barred"
+	refuses 77 "a folder that one may not read" "Permission denied" $stranger $smki batch \
+	    "$work/barred"
+	chmod 755 "$work/barred"
+fi
 refuses 66 "no such file" "No such file" $smki batch "$work/none.zip"
+refuses 66 "a file as a folder" "Not a directory" $smki batch "$work/b.zip/x"
 mkfifo "$work/pipe"
 refuses 65 "a pipe" "neither a zip file nor a folder" $smki batch "$work/pipe"
 
