@@ -17,7 +17,7 @@ struct batch_source;
 /*
  * Read all of path once: a zip file, or a folder (its files by name). Refused as a whole,
  * FAIL_INVALID with the entry's name: more than BATCH_MAX files, none, a path that leaves the zip,
- * a name twice, a name that is not UTF-8, a link or special file, an encrypted entry, an entry
+ * a name twice, a name that is not UTF-8 that people may be shown (hex.h), a link or special file, an encrypted entry, an entry
  * longer than a request may be (whatever the zip says of its size). Memory is bounded by BATCH_MAX,
  * whatever the zip holds. The thread's locale is UTF-8 until batch_close().
  */

@@ -52,11 +52,12 @@ batch_check_name(const char *name, struct err *err)
 	if (len == 0 || len > BATCH_NAME_MAX)
 		return err_set(err, FAIL_INVALID, "batch: %.40s: a name of %zu octets", name, len);
 	for (size_t i = 0; i < len; i += step) {
-		step = utf8_len((const uint8_t *)name + i, len - i);
-		if (step == 0 || (uint8_t)name[i] < ' ' || name[i] == 0x7f || name[i] == '\\')
+		const uint8_t *p = (const uint8_t *)name + i;
+
+		step = utf8_len(p, len - i);
+		if (step == 0 || utf8_hidden(p) || *p == '\\')
 			return err_set(err, FAIL_INVALID,
-			    "batch: %.80s: octet %02x is not allowed in a name", name,
-			    (unsigned char)name[i]);
+			    "batch: %.80s: octet %02x is not allowed in a name", name, *p);
 	}
 	if (name[0] == '/')
 		return err_set(err, FAIL_INVALID, "batch: %.80s: leads out of the zip", name);

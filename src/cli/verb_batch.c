@@ -4,6 +4,7 @@
  * request. What stands in the output folder is never believed, only replaced or removed.
  */
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,12 +211,38 @@ batch_fate_str(enum batch_fate fate)
 	return "";
 }
 
-/* RFC 4180 2. */
+/* Whether a spreadsheet takes a cell that begins so for a formula, the wide forms of these signs
+ * too; or for text that is marked as such. */
+static bool
+batch_csv_risky(const char *cell)
+{
+	static const char *const begins[] = { "=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d",
+		"\uff20" };
+
+	if (*cell == '\'')
+		return true;
+	cell += strspn(cell, " ");
+	for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+		if (strncmp(cell, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * RFC 4180 2. Names are strangers' text and the report is opened with a spreadsheet: what could be
+ * a formula there gets an apostrophe in front, and what has one gets another, so that to drop one
+ * gives back the text. A ';' begins a cell as well, where the comma is the decimal sign.
+ */
 static void
 batch_csv(struct buf *out, const char *text)
 {
+	bool first = true; /* of a cell */
+
 	buf_add_u8(out, '"');
 	for (; *text != '\0'; text++) {
+		if (first && batch_csv_risky(text))
+			buf_add_u8(out, '\'');
+		first = *text == ';';
 		if (*text == '"')
 			buf_add_u8(out, '"');
 		buf_add_u8(out, (uint8_t)*text);

@@ -109,6 +109,30 @@ true_that "by its name" test -s \
 true_that "whole characters" sh -c "ls '$work/names.zip.out/certificates' | iconv -f UTF-8 -t UTF-8"
 ends 0 "again" $smki batch "$work/names.zip"
 
+title "names that a spreadsheet takes for a formula"
+zip_of "$work/cells.zip" "
+names = ['=1+1.csr', '+1.csr', '-1.csr', '@a.csr', ' =1.csr', '\\uff1d1.csr', '\\uff0b1.csr',
+    '\\uff0d1.csr', '\\uff201.csr', '\\'a.csr', '\\'=1.csr', ' \\'a.csr', 'a;=1+1;b.csr',
+    'a; @1;\\'b.csr', 'a=1-1@;.csr', 'd/=1.csr', 'plain.csr', 'a,\"=1.csr']
+for n in names: z.write(d + '/000005.csr', n)"
+ends 0 "formulas" $smki batch "$work/cells.zip"
+$python - "$work/cells.zip.out/report.csv" "$work/cells.zip" <<'END' || fail "cells"
+import sys, csv, re, zipfile
+report = open(sys.argv[1], newline='', encoding='utf-8').read()
+# As a spreadsheet of either kind of country splits it.
+for row in list(csv.reader(report.splitlines())) + \
+        [l.replace('"', '').split(';') for l in report.splitlines()]:
+    for cell in row:
+        assert cell.lstrip(' ')[:1] not in tuple('=+-@\uff1d\uff0b\uff0d\uff20'), row
+rows = list(csv.DictReader(report.splitlines()))
+true = [re.sub("(^|;)'", r'\1', r['name']) for r in rows]
+assert true == zipfile.ZipFile(sys.argv[2]).namelist(), true
+assert [r['name'] for r in rows][-3:] == ['d/=1.csr', 'plain.csr', 'a,"=1.csr'], rows
+END
+pass
+ends 0 "and as JSON" $smki --json batch "$work/cells.zip"
+same "as they are" '=1+1.csr' "$(jq -r 'select(.number == 1) | .name' "$work/stdout")"
+
 title "what was made of the output"
 victim=$work/a.zip.out/certificates/00001-folder_m000040.csr.pem
 cp "$victim" "$work/true.pem"
@@ -216,6 +240,10 @@ refused "an empty one with a comment" "holds no request" "z.comment = b'nothing 
 refused "folders only" "holds no request" "z.writestr('folder/', '')"
 refused "a line end in a name" "is not allowed in a name" "$fresh
 z.writestr('a\\nb.csr', b'0')"
+for c in 0080 009f 2028 2029 200e 200f 061c 202a 202e 2066 2069; do
+	refused "U+$c in a name" "is not allowed in a name" "$fresh
+z.writestr('a\\u${c}b.csr', b'0')"
+done
 head -c 300 /dev/zero >"$work/bad.zip"
 refuses 65 "no zip at all" "bad.zip" $smki batch "$work/bad.zip"
 : >"$work/bad.zip"
