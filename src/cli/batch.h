@@ -39,6 +39,10 @@ struct batch_output {
 	int certs;  /* descriptor of its certificates; locked; -1 = not open */
 };
 
+/* Where it is: given, or beside input under its name with .out behind (NULL). FAIL_INVALID when it
+ * would lie in input, FAIL_NOT_FOUND when there is no folder to make it in. Nothing is made. */
+int batch_output_place(
+    struct batch_output *output, const char *input, const char *given, struct err *err) MUST_USE;
 /* The folder at output->path, ours alone from here on: a new one, an empty one, or the output of a
  * batch of this id; FAIL_CONFLICT when it is anything else or another is at work there. There is no
  * report in it until batch_output_report(): one always tells of the files as they are. */

@@ -4,8 +4,10 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +23,121 @@
 /* A certificate until it is whole; one at a time. */
 #define BATCH_NEW ".new"
 
+static bool
+batch_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* The folder at path, or the one that it is to be made in. */
+static int
+batch_nearest(const char *path, int *out, struct err *err)
+{
+	char *copy = mem_str(path);
+	int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0)
+		fd = open(dirname(copy), O_PATH | O_DIRECTORY | O_CLOEXEC);
+	free(copy);
+	if (fd < 0)
+		return err_sys(err, file_code(errno), "batch: %s", path);
+	*out = fd;
+	return 0;
+}
+
+/* An output in the input would be one of its entries, the next time: it is looked for on all the way
+ * up, whatever links the names go through. */
+static int
+batch_outside(const char *input, const char *path, struct err *err)
+{
+	struct stat in, at, below = { 0 };
+	int fd, up, r = -1;
+
+	if (batch_nearest(path, &fd, err) != 0)
+		return -1;
+	/* What is wrong with the input is told when it is opened. */
+	if (stat(input, &in) != 0 || !S_ISDIR(in.st_mode)) {
+		r = 0;
+		goto out;
+	}
+	for (bool first = true;; first = false) {
+		if (fstat(fd, &at) != 0)
+			goto fail;
+		if (batch_same(&at, &in)) {
+			err_set(err, FAIL_INVALID,
+			    "batch: %s: lies in the folder of the requests; name another with "
+			    "--out",
+			    path);
+			goto out;
+		}
+		if (!first && batch_same(&at, &below))
+			break; /* the root is its own parent */
+		up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (up < 0)
+			goto fail;
+		close(fd);
+		fd = up;
+		below = at;
+	}
+	r = 0;
+	goto out;
+fail:
+	err_sys(err, file_code(errno), "batch: %s", path);
+out:
+	close(fd);
+	return r;
+}
+
+/* The input's name with .out behind; "." and the like have to be named first. */
+static int
+batch_default(const char *input, char **out, struct err *err)
+{
+	const char *base = strrchr(input, '/');
+	char *real;
+
+	base = base != NULL ? base + 1 : input;
+	if (base[0] != '\0' && strcmp(base, ".") != 0 && strcmp(base, "..") != 0) {
+		*out = mem_fmt("%s.out", input);
+		return 0;
+	}
+	real = realpath(input, NULL);
+	if (real == NULL)
+		return err_sys(err, file_code(errno), "batch: %s", input);
+	if (strcmp(real, "/") == 0) {
+		free(real);
+		return err_set(
+		    err, FAIL_INVALID, "batch: /: has no name; name the output with --out");
+	}
+	*out = mem_fmt("%s.out", real);
+	free(real);
+	return 0;
+}
+
+int
+batch_output_place(
+    struct batch_output *output, const char *input, const char *given, struct err *err)
+{
+	char *path = mem_str(given != NULL ? given : input), *named = NULL;
+	int r = -1;
+
+	for (size_t len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
+		path[len - 1] = '\0';
+	if (given == NULL) {
+		if (batch_default(path, &named, err) != 0)
+			goto out;
+		free(path);
+		path = named;
+	}
+	if (batch_outside(input, path, err) != 0)
+		goto out;
+	output->path = path;
+	path = NULL;
+	r = 0;
+out:
+	free(path);
+	return r;
+}
+
 /* A new one with what it is of, whole or not at all under its name. An empty folder of that name is
  * taken. */
 static int
@@ -31,7 +148,7 @@ batch_folder_new(const char *out, struct span id, struct err *err)
 	int r = -1;
 
 	if (mkdtemp(tmp) == NULL) {
-		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", out);
+		err_sys(err, file_code(errno), "batch: %s", out);
 		goto out;
 	}
 	made = true;
@@ -40,7 +157,7 @@ batch_folder_new(const char *out, struct span id, struct err *err)
 	if (file_make_dir(certs, 0755, err) != 0 || file_write(path, id.p, id.len, 0644, err) != 0)
 		goto out;
 	if (chmod(tmp, 0755) != 0 || rename(tmp, out) != 0) {
-		if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR)
+		if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR || errno == EBUSY)
 			err_set(err, FAIL_CONFLICT,
 			    "batch: %s: exists and is no output of a batch; name another with "
 			    "--out",

@@ -323,8 +323,7 @@ batch_options(int argc, char **argv, struct batch_run *run, struct err *err)
 		{ NULL, 0, NULL, 0 },
 	};
 	struct issue_request *request = &run->request;
-	const char *out = NULL, *path;
-	size_t len;
+	const char *out = NULL;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -344,13 +343,9 @@ batch_options(int argc, char **argv, struct batch_run *run, struct err *err)
 			exit(cli_usage("batch"));
 		}
 	}
-	if (optind + 1 != argc)
+	if (optind + 1 != argc || (out != NULL && out[0] == '\0'))
 		exit(cli_usage("batch"));
-	path = out != NULL ? out : argv[optind];
-	for (len = strlen(path); len > 1 && path[len - 1] == '/'; len--)
-		;
-	run->output.path = mem_fmt("%.*s%s", (int)len, path, out != NULL ? "" : ".out");
-	return 0;
+	return batch_output_place(&run->output, argv[optind], out, err);
 }
 
 int

@@ -95,6 +95,41 @@ mkdir "$work/empty"
 ends 0 "an empty folder" $smki batch --out "$work/empty" "$work/b.zip"
 same "nothing is left of making it" "$work/empty" "$(echo "$work"/empty*)"
 
+title "where the output is"
+mkdir "$work/reqs"
+cp "$work/requests/000006.csr" "$work/reqs/a.csr"
+ln -s reqs "$work/alias"
+ln -s "$work/reqs" "$work/requests/inside"
+before=$(issued)
+for out in reqs reqs/ reqs/res alias/res reqs/../reqs/res requests/inside/res; do
+	for in in reqs alias/ reqs/.; do
+		refuses 65 "--out $out $in" "lies in the folder of the requests" $smki batch \
+		    --out "$work/$out" "$work/$in"
+	done
+done
+refuses 65 "the root" "name the output with --out" $smki batch /
+refuses 66 "no folder to make it in" "No such file" $smki batch --out "$work/nope/x" "$work/reqs"
+refuses 66 "a file as a folder" "Not a directory" $smki batch --out "$work/a.zip/x" "$work/b.zip"
+ends 64 "no name" $smki batch --out "" "$work/reqs"
+same "nothing is made" "a.csr" "$(ls -A "$work/reqs")"
+same "nothing is issued" "$before" "$(issued)"
+rm "$work/requests/inside"
+# A folder in which one stands has a name, too.
+for in in . ./ ../reqs/. deep/..; do
+	mkdir "$work/reqs/deep"
+	[ "$in" = deep/.. ] || rmdir "$work/reqs/deep"
+	case $in in
+	deep/..) want=65 ;; # the folder is no request
+	*) want=0 ;;
+	esac
+	rm -rf "$work/reqs.out"
+	# shellcheck disable=SC2016
+	ends "$want" "batch $in" sh -c 'cd "$1" && shift && exec "$@"' sh "$work/reqs" $smki batch "$in"
+	same "batch $in: beside it" "$((want == 0))" "$(certificates "$work/reqs.out")"
+	[ ! -d "$work/reqs/deep" ] || rmdir "$work/reqs/deep"
+	same "batch $in: nothing in it" "a.csr" "$(ls -A "$work/reqs")"
+done
+
 title "names"
 long=$(printf '%0248d' 0)
 zip_of "$work/names.zip" "
