@@ -95,6 +95,14 @@ struct issue_task {
 struct issue_task *issue_task_new(void);
 void issue_task_free(struct issue_task *task);
 
+/* What a request may name, for whoever wants to know before it is made: a profile that is issued on
+ * request, else FAIL_NOT_FOUND or FAIL_DENIED; a CA as caset_pick() has it that is no root, else
+ * FAIL_DENIED. */
+int issue_pick_profile(const struct profiles *profiles, const char *name,
+    const struct profile **out, struct err *err) MUST_USE;
+int issue_pick_ca(
+    const struct caset *cas, const char *name, const struct ca **out, struct err *err) MUST_USE;
+
 /* All borrowed and alive until issue_free. draw: CSPRNG (tests: another). requeue hands a task
  * back to a worker (its serial was taken, or its key was in flight); it must not fail. */
 struct issue_conf {

@@ -82,6 +82,67 @@ batch_refuse(struct batch_run *run, size_t i, const struct err *why, struct err 
 	return 0;
 }
 
+/* ---- before anything is made ---- */
+
+static int
+batch_ca_reply(void *ctx, struct wire_in *in, struct err *err)
+{
+	struct caset *cas = ctx;
+	struct admin_ca *ca = mem_alloc(sizeof(*ca));
+	int r = admin_ca_get(in, ca, err);
+
+	if (r != 0)
+		goto out;
+	if (cas->n < ARRAY_LEN(cas->ca)) {
+		memcpy(cas->ca[cas->n].name, ca->name, sizeof(ca->name));
+		cas->ca[cas->n++].root = strcmp(ca->name, ca->parent) == 0;
+	}
+	admin_ca_free(ca);
+out:
+	free(ca);
+	return r;
+}
+
+/* The CA is one of smkid's that issues on request. */
+static int
+batch_check_ca(struct batch_run *run, struct err *err)
+{
+	struct caset *cas = mem_alloc(sizeof(*cas)); /* names only */
+	const struct ca *ca;
+	struct buf msg = { 0 };
+	int r = -1;
+
+	client_start(run->cli, &msg, ADMIN_CA_LIST);
+	if (client_call(run->cli, &msg, batch_ca_reply, cas, err) == 0)
+		r = issue_pick_ca(cas, run->request.ca, &ca, err);
+	buf_free(&msg);
+	free(cas);
+	return r;
+}
+
+/* The profile is one of the home's. Whoever cannot read them all leaves it to smkid, which then
+ * refuses each request. */
+static int
+batch_check_profile(const struct batch_run *run, struct err *err)
+{
+	struct profiles profiles = { 0 };
+	const struct profile *profile;
+	struct home home = { 0 };
+	char dir[HOME_PATH_MAX];
+	struct err why;
+	int r;
+
+	if (run->request.profile[0] == '\0')
+		return 0;
+	snprintf(home.dir, sizeof(home.dir), "%s", run->cli->dir);
+	if (home_path(&home, HOME_POLICIES, dir, &why) != 0 ||
+	    profiles_load(dir, &profiles, &why) != 0)
+		return 0;
+	r = issue_pick_profile(&profiles, run->request.profile, &profile, err);
+	profiles_free(&profiles);
+	return r;
+}
+
 /* The output folder, of this batch with these options and no other. */
 static int
 batch_folder(struct batch_run *run, struct err *err)
@@ -360,7 +421,9 @@ batch_verb(struct cli *cli, int argc, char **argv)
 		goto fail;
 	run.n = batch_count(run.source);
 	run.results = mem_array(run.n, sizeof(*run.results));
-	if (batch_folder(&run, &err) != 0)
+	/* A slip of the pen must not make a folder, whose name is then taken. */
+	if (batch_check_ca(&run, &err) != 0 || batch_check_profile(&run, &err) != 0 ||
+	    batch_folder(&run, &err) != 0)
 		goto fail;
 	if (batch_all(&run, &err) != 0) {
 		err_prefix(

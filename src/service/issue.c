@@ -193,18 +193,9 @@ issue_choose(struct issue_work *work, struct err *err)
 		    err, FAIL_INVALID, "profile: none is named, and there is no request");
 	if (name[0] == '\0' && profile_pick(&work->csr, &name, err) != 0)
 		return -1;
-	work->profile = profiles_get(conf->profiles, name);
-	if (work->profile == NULL)
-		return err_set(err, FAIL_NOT_FOUND, "profile %s: there is none of this name", name);
-	if (!issue_check_kind(work->profile->kind))
-		return err_set(err, FAIL_DENIED, "profile %s: made by the ceremony verbs only",
-		    work->profile->name);
-	if (caset_pick(conf->cas, request->ca, &work->ca, err) != 0)
+	if (issue_pick_profile(conf->profiles, name, &work->profile, err) != 0)
 		return -1;
-	if (work->ca->root)
-		return err_set(err, FAIL_DENIED, "ca %s: a root signs in the ceremony verbs only",
-		    work->ca->name);
-	return 0;
+	return issue_pick_ca(conf->cas, request->ca, &work->ca, err);
 }
 
 /* Steps 1-3 with a key made here. */

@@ -3,6 +3,7 @@
  * database, no token.
  */
 #include "issue_rules.h"
+#include "smki/issue.h"
 
 int
 issue_check_kind(enum profile_kind kind)
@@ -17,6 +18,35 @@ issue_check_kind(enum profile_kind kind)
 	case PROFILE_OCSP:
 		return 0;
 	}
+	return 0;
+}
+
+int
+issue_pick_profile(
+    const struct profiles *profiles, const char *name, const struct profile **out, struct err *err)
+{
+	const struct profile *profile = profiles_get(profiles, name);
+
+	if (profile == NULL)
+		return err_set(err, FAIL_NOT_FOUND, "profile %s: there is none of this name", name);
+	if (!issue_check_kind(profile->kind))
+		return err_set(
+		    err, FAIL_DENIED, "profile %s: made by the ceremony verbs only", profile->name);
+	*out = profile;
+	return 0;
+}
+
+int
+issue_pick_ca(const struct caset *cas, const char *name, const struct ca **out, struct err *err)
+{
+	const struct ca *ca;
+
+	if (caset_pick(cas, name, &ca, err) != 0)
+		return -1;
+	if (ca->root)
+		return err_set(
+		    err, FAIL_DENIED, "ca %s: a root signs in the ceremony verbs only", ca->name);
+	*out = ca;
 	return 0;
 }
 

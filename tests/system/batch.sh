@@ -95,6 +95,15 @@ mkdir "$work/empty"
 ends 0 "an empty folder" $smki batch --out "$work/empty" "$work/b.zip"
 same "nothing is left of making it" "$work/empty" "$(echo "$work"/empty*)"
 
+title "a profile or a CA that none of it could have"
+refuses 66 "no such profile" "profile nonsense: there is none" $smki batch --profile nonsense \
+    "$work/b.zip"
+refuses 77 "the ceremony's profile" "ceremony verbs only" $smki batch --profile issuing-ca \
+    "$work/b.zip"
+refuses 66 "no such CA" "ca nowhere: there is no such CA" $smki batch --ca nowhere "$work/b.zip"
+refuses 77 "the root" "ca root: a root signs" $smki batch --ca root "$work/b.zip"
+true_that "no output" test ! -e "$work/b.zip.out"
+
 title "where the output is"
 mkdir "$work/reqs"
 cp "$work/requests/000006.csr" "$work/reqs/a.csr"
