@@ -17,9 +17,10 @@ struct batch_source;
 /*
  * Read all of path once: a zip file, or a folder (its files by name). Refused as a whole,
  * FAIL_INVALID with the entry's name: more than BATCH_MAX files, none, a path that leaves the zip,
- * a name twice, a name that is not UTF-8 that people may be shown (hex.h), a link or special file, an encrypted entry, an entry
- * longer than a request may be (whatever the zip says of its size). Memory is bounded by BATCH_MAX,
- * whatever the zip holds. The thread's locale is UTF-8 until batch_close().
+ * a name twice, a name that is not UTF-8 that people may be shown (hex.h), a link or special file,
+ * an encrypted entry, an entry longer than a request may be (whatever the zip says of its size).
+ * Memory is bounded by BATCH_MAX, whatever the zip holds. The thread's locale is UTF-8 until
+ * batch_close().
  */
 int batch_open(const char *path, struct batch_source **out, struct err *err) MUST_USE;
 void batch_close(struct batch_source *source);
@@ -44,8 +45,9 @@ struct batch_output {
 int batch_output_place(
     struct batch_output *output, const char *input, const char *given, struct err *err) MUST_USE;
 /* The folder at output->path, ours alone from here on: a new one, an empty one, or the output of a
- * batch of this id; FAIL_CONFLICT when it is anything else or another is at work there. There is no
- * report in it until batch_output_report(): one always tells of the files as they are. */
+ * batch of this id or of any that issued nothing; FAIL_CONFLICT when it is anything else or another
+ * is at work there. There is no report in it until batch_output_report(): one always tells of the
+ * files as they are. */
 int batch_output_open(struct batch_output *output, struct span id, struct err *err) MUST_USE;
 /* A certificate under this name, whole or not at all, in place of what stands there. Durable when
  * all are synced: a file lost to a power cut is written by the next run. */

@@ -1,7 +1,8 @@
 /*
- * The output folder of a batch. It is of one batch for ever; its certificates are written one by
- * one while they come, its report when all are there.
+ * The output folder of a batch. It is of one batch, for ever when one was issued; its certificates
+ * are written one by one while they come, its report when all are there.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -177,23 +178,44 @@ out:
 	return r;
 }
 
-/* A folder of this very batch, or a new one. */
+/* A folder of a batch, or a new one of this. */
 static int
 batch_folder_have(const struct batch_output *output, struct span id, struct err *err)
 {
 	char *path = mem_fmt("%s/" BATCH_ID, output->path);
 	struct buf got = { 0 };
-	int r;
+	int r = file_read(path, BATCH_ID_MAX, &got, err);
 
-	r = file_read(path, BATCH_ID_MAX, &got, err);
 	if (r != 0 && err->code == FAIL_NOT_FOUND)
 		r = batch_folder_new(output->path, id, err);
-	else if (r == 0 && !span_eq(id, buf_span(&got)))
-		r = err_set(err, FAIL_CONFLICT,
-		    "batch: %s: is the output of another batch; name another with --out",
-		    output->path);
-	free(path);
 	buf_free(&got);
+	free(path);
+	return r;
+}
+
+/* Whether no certificate stands there, nor anything else but what a killed run left half made. */
+static int
+batch_certs_none(const struct batch_output *output, bool *none, struct err *err)
+{
+	int fd = openat(output->certs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	int r = 0;
+
+	if (dir == NULL) {
+		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", output->path);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	*none = true;
+	for (errno = 0; (e = readdir(dir)) != NULL; errno = 0)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    strcmp(e->d_name, BATCH_NEW) != 0)
+			*none = false;
+	if (errno != 0)
+		r = err_sys(err, FAIL_UNAVAILABLE, "batch: %s", output->path);
+	closedir(dir);
 	return r;
 }
 
@@ -210,6 +232,36 @@ batch_report_drop(const struct batch_output *output, struct err *err)
 	else
 		r = errno == ENOENT ? 0 : err_sys(err, FAIL_UNAVAILABLE, "batch: %s", path);
 	free(path);
+	return r;
+}
+
+/* It is of this batch, or becomes it: one of another in which nothing was issued holds nothing that
+ * could be taken for ours. Under the lock. */
+static int
+batch_claim(const struct batch_output *output, struct span id, struct err *err)
+{
+	char *path = mem_fmt("%s/" BATCH_ID, output->path);
+	struct buf got = { 0 };
+	bool none;
+	int r = -1;
+
+	if (file_read(path, BATCH_ID_MAX, &got, err) != 0)
+		goto out;
+	if (span_eq(id, buf_span(&got))) {
+		r = 0;
+		goto out;
+	}
+	if (batch_certs_none(output, &none, err) != 0)
+		goto out;
+	if (!none)
+		err_set(err, FAIL_CONFLICT,
+		    "batch: %s: is the output of another batch; name another with --out",
+		    output->path);
+	else if (batch_report_drop(output, err) == 0)
+		r = file_write(path, id.p, id.len, 0644, err);
+out:
+	free(path);
+	buf_free(&got);
 	return r;
 }
 
@@ -234,7 +286,7 @@ batch_output_open(struct batch_output *output, struct span id, struct err *err)
 			err_sys(err, FAIL_UNAVAILABLE, "batch: %s: lock", certs);
 		goto out;
 	}
-	if (batch_report_drop(output, err) != 0)
+	if (batch_claim(output, id, err) != 0 || batch_report_drop(output, err) != 0)
 		goto out;
 	r = 0;
 out:

@@ -104,6 +104,15 @@ refuses 66 "no such CA" "ca nowhere: there is no such CA" $smki batch --ca nowhe
 refuses 77 "the root" "ca root: a root signs" $smki batch --ca root "$work/b.zip"
 true_that "no output" test ! -e "$work/b.zip.out"
 
+title "the output of another batch that issued nothing"
+zip_of "$work/useless.zip" "z.writestr('x.csr', b'0')"
+ends 65 "nothing issued" $smki batch --out "$work/taken" "$work/useless.zip"
+ends 0 "taken over" $smki batch --out "$work/taken" "$work/b.zip"
+same "one certificate" 1 "$(certificates "$work/taken")"
+has "its report" '1,"x.csr",already,' "$work/taken/report.csv"
+refuses 73 "not back" "is the output of another batch" $smki batch --out "$work/taken" \
+    "$work/useless.zip"
+
 title "where the output is"
 mkdir "$work/reqs"
 cp "$work/requests/000006.csr" "$work/reqs/a.csr"
