@@ -24,6 +24,26 @@ int file_read(const char *path, size_t max, struct buf *out, struct err *err) MU
 int file_write(
     const char *path, const void *data, size_t len, mode_t mode, struct err *err) MUST_USE;
 
+/*
+ * The same for what comes in parts and is too much to be held: begin, add..., end. Whatever end
+ * says, nothing is left to be dropped; before it, drop removes what there is. A zeroed one may be
+ * dropped, too.
+ */
+struct file_out {
+	char *path; /* owned; in messages, too */
+	char *tmp;  /* owned; becomes path at the end. NULL = fd is written as it is */
+	mode_t mode;
+	int fd;
+};
+int file_out_begin(const char *path, mode_t mode, struct file_out *out, struct err *err) MUST_USE;
+/* Into the pipe or character device at path, which stays. Anything else: FAIL_INVALID. */
+int file_out_into(const char *path, struct file_out *out, struct err *err) MUST_USE;
+/* Into a descriptor of the caller's, which stays open; name is for messages. */
+int file_out_fd(int fd, const char *name, struct file_out *out, struct err *err) MUST_USE;
+int file_out_add(struct file_out *out, const void *data, size_t len, struct err *err) MUST_USE;
+int file_out_end(struct file_out *out, struct err *err) MUST_USE;
+void file_out_drop(struct file_out *out);
+
 /* As file_read for what decides something (policies, anchors): regular file, no link, owned by root
  * or the effective user, not writable by group or others (FAIL_DENIED). */
 int file_read_own(const char *path, size_t max, struct buf *out, struct err *err) MUST_USE;

@@ -200,36 +200,6 @@ out:
 	return r;
 }
 
-/* All of data to a new file, durable when this returns 0. Closes fd. */
-static int
-file_fill(int fd, const char *path, const void *data, size_t len, mode_t mode, struct err *err)
-{
-	const uint8_t *p = data;
-	int r = -1;
-
-	while (len > 0) {
-		ssize_t n = write(fd, p, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			file_fail(err, path);
-			goto out;
-		}
-		p += n;
-		len -= (size_t)n;
-	}
-	if (fchmod(fd, mode) != 0 || fsync(fd) != 0) {
-		file_fail(err, path);
-		goto out;
-	}
-	r = 0;
-out:
-	if (close(fd) != 0 && r == 0)
-		r = file_fail(err, path);
-	return r;
-}
-
 static int
 file_sync_parent(const char *path, struct err *err)
 {
@@ -241,31 +211,128 @@ file_sync_parent(const char *path, struct err *err)
 }
 
 int
-file_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+file_out_begin(const char *path, mode_t mode, struct file_out *out, struct err *err)
 {
 	char *tmp = mem_fmt("%s.XXXXXX", path);
-	bool made = false;
-	int fd, r = -1;
+	int fd = mkostemp(tmp, O_CLOEXEC);
 
-	fd = mkostemp(tmp, O_CLOEXEC);
 	if (fd < 0) {
 		file_fail(err, path);
-		goto out;
+		free(tmp);
+		return -1;
 	}
-	made = true;
-	if (file_fill(fd, path, data, len, mode, err) != 0)
-		goto out;
-	if (rename(tmp, path) != 0) {
+	*out = (struct file_out){ .path = mem_str(path), .tmp = tmp, .mode = mode, .fd = fd };
+	return 0;
+}
+
+int
+file_out_into(const char *path, struct file_out *out, struct err *err)
+{
+	/* Neither made nor emptied: it may be another thing by now than when the caller looked. */
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+
+	if (fd < 0)
+		return file_fail(err, path);
+	if (fstat(fd, &st) != 0) {
 		file_fail(err, path);
 		goto out;
 	}
-	made = false;
-	r = file_sync_parent(path, err);
+	if (!S_ISCHR(st.st_mode) && !S_ISFIFO(st.st_mode)) {
+		err_set(err, FAIL_INVALID, "%s: is no file, pipe or character device", path);
+		goto out;
+	}
+	*out = (struct file_out){ .path = mem_str(path), .fd = fd };
+	return 0;
 out:
-	if (made)
-		unlink(tmp);
-	free(tmp);
+	close(fd);
+	return -1;
+}
+
+int
+file_out_fd(int fd, const char *name, struct file_out *out, struct err *err)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+
+	if (copy < 0)
+		return file_fail(err, name);
+	*out = (struct file_out){ .path = mem_str(name), .fd = copy };
+	return 0;
+}
+
+int
+file_out_add(struct file_out *out, const void *data, size_t len, struct err *err)
+{
+	const uint8_t *p = data;
+
+	while (len > 0) {
+		ssize_t n = write(out->fd, p, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return file_fail(err, out->path);
+		p += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+int
+file_out_end(struct file_out *out, struct err *err)
+{
+	int fd = out->fd, r = -1;
+
+	if (out->tmp != NULL && (fchmod(fd, out->mode) != 0 || fsync(fd) != 0)) {
+		file_fail(err, out->path);
+		goto out;
+	}
+	out->fd = -1;
+	if (close(fd) != 0) {
+		file_fail(err, out->path);
+		goto out;
+	}
+	if (out->tmp != NULL) {
+		if (rename(out->tmp, out->path) != 0) {
+			file_fail(err, out->path);
+			goto out;
+		}
+		free(out->tmp);
+		out->tmp = NULL;
+		if (file_sync_parent(out->path, err) != 0)
+			goto out;
+	}
+	r = 0;
+out:
+	file_out_drop(out);
 	return r;
+}
+
+void
+file_out_drop(struct file_out *out)
+{
+	/* Of one that never began, 0 is no descriptor of ours. */
+	if (out->path != NULL && out->fd >= 0)
+		close(out->fd);
+	if (out->tmp != NULL)
+		unlink(out->tmp);
+	free(out->tmp);
+	free(out->path);
+	*out = (struct file_out){ .fd = -1 };
+}
+
+int
+file_write(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
+{
+	struct file_out out = { 0 };
+
+	if (file_out_begin(path, mode, &out, err) != 0)
+		return -1;
+	if (file_out_add(&out, data, len, err) != 0) {
+		file_out_drop(&out);
+		return -1;
+	}
+	return file_out_end(&out, err);
 }
 
 int

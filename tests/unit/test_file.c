@@ -294,6 +294,88 @@ test_write_full(void)
 	dir_end();
 }
 
+/* In parts: nothing under the name until the end, and nothing at all of what is dropped. */
+static void
+test_parts(void)
+{
+	struct file_out one = { 0 }, two = { 0 };
+	struct buf out = { 0 };
+	struct err err;
+
+	dir_new();
+	put("a", "old", 0600);
+	put("other", "not ours", 0600);
+	CHECK(symlink(in("other"), in("a.new")) == 0);
+	CHECK(file_out_begin(in("a"), 0640, &one, &err) == 0);
+	CHECK(file_out_begin(in("a"), 0644, &two, &err) == 0);
+	CHECK(file_out_add(&one, "in ", 3, &err) == 0 && file_out_add(&two, "x", 1, &err) == 0);
+	CHECK(file_read(in("a"), 10, &out, &err) == 0);
+	CHECK_MEM(out.data, out.len, "old", 3);
+	CU_ASSERT_EQUAL(entries(), 5);
+	file_out_drop(&two);
+	CU_ASSERT_EQUAL(entries(), 4);
+	CHECK(file_out_add(&one, "parts", 5, &err) == 0 && file_out_end(&one, &err) == 0);
+	file_out_drop(&one); /* is no harm */
+	buf_reset(&out);
+	CHECK(file_read(in("a"), 10, &out, &err) == 0);
+	CHECK_MEM(out.data, out.len, "in parts", 8);
+	CU_ASSERT_EQUAL(mode_of("a"), 0640);
+	buf_reset(&out);
+	CHECK(file_read(in("other"), 10, &out, &err) == 0);
+	CHECK_MEM(out.data, out.len, "not ours", 8);
+	CU_ASSERT_EQUAL(entries(), 3);
+
+	/* an end that fails leaves nothing */
+	CHECK(mkdir(in("folder"), 0700) == 0);
+	CHECK(file_out_begin(in("folder"), 0644, &one, &err) == 0);
+	CHECK(file_out_end(&one, &err) != 0 && err.code == FAIL_INVALID);
+	CU_ASSERT_EQUAL(entries(), 4);
+	two = (struct file_out){ 0 };
+	file_out_drop(&two);
+	CHECK(fcntl(STDIN_FILENO, F_GETFD) >= 0);
+	buf_free(&out);
+	dir_end();
+}
+
+/* Into what stands there, which stays; never into a file. */
+static void
+test_into(void)
+{
+	struct file_out one = { 0 };
+	struct buf out = { 0 };
+	char got[8] = "";
+	struct err err;
+	int fifo, fds[2];
+
+	dir_new();
+	CHECK(mkfifo(in("fifo"), 0600) == 0);
+	fifo = open(in("fifo"), O_RDONLY | O_NONBLOCK);
+	CHECK(fifo >= 0 && file_out_into(in("fifo"), &one, &err) == 0);
+	CHECK(file_out_add(&one, "text", 4, &err) == 0 && file_out_end(&one, &err) == 0);
+	CHECK(read(fifo, got, sizeof got) == 4 && memcmp(got, "text", 4) == 0);
+	CU_ASSERT_EQUAL(entries(), 1);
+	close(fifo);
+	put("file", "old", 0600);
+	CHECK(file_out_into(in("file"), &one, &err) != 0 && err.code == FAIL_INVALID);
+	CHECK(file_read(in("file"), 10, &out, &err) == 0);
+	CHECK_MEM(out.data, out.len, "old", 3);
+	CHECK(file_out_into(dir, &one, &err) != 0 && err.code == FAIL_INVALID);
+	CHECK(file_out_into(in("none"), &one, &err) != 0 && err.code == FAIL_NOT_FOUND);
+	CHECK(file_out_into("/dev/full", &one, &err) == 0);
+	CHECK(file_out_add(&one, "x", 1, &err) != 0 && err.code == FAIL_UNAVAILABLE);
+	file_out_drop(&one);
+
+	CHECK(pipe(fds) == 0 && file_out_fd(fds[1], "a pipe", &one, &err) == 0);
+	CHECK(file_out_add(&one, "more", 4, &err) == 0 && file_out_end(&one, &err) == 0);
+	CHECK(read(fds[0], got, sizeof got) == 4 && memcmp(got, "more", 4) == 0);
+	CHECK(write(fds[1], "x", 1) == 1); /* it is still open */
+	close(fds[0]);
+	close(fds[1]);
+	CHECK(file_out_fd(fds[1], "a pipe", &one, &err) != 0 && strstr(err.msg, "a pipe") != NULL);
+	buf_free(&out);
+	dir_end();
+}
+
 static void
 test_dirs(void)
 {
@@ -345,6 +427,8 @@ static const struct test_case cases[] = {
 	{ "what decides something", test_own },
 	{ "write", test_write },
 	{ "write on a full disk", test_write_full },
+	{ "in parts", test_parts },
+	{ "into a pipe or a device", test_into },
 	{ "folders", test_dirs },
 };
 
