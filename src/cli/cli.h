@@ -4,7 +4,10 @@
 #ifndef CLI_H
 #define CLI_H
 
+#include <signal.h>
+
 #include "smki/admin.h"
+#include "smki/file.h"
 #include "smki/home.h"
 
 /* How long the command waits for one answer of smkid, in milliseconds. */
@@ -76,6 +79,13 @@ int client_receive(struct cli *cli, uint32_t *id,
     struct err *err) MUST_USE;
 void client_close(struct cli *cli);
 
+/* The signals that end the command: held back, and whether one waits. */
+#define ENDS 12
+extern const int ends[ENDS];
+void ends_set(sigset_t *set);
+void ends_block(sigset_t *before);
+int ends_pending(void);
+
 /* The values of options. A name (name_check) into out; a number above 0. */
 int option_name(const char *what, const char *text, char out[NAME_LEN], struct err *err) MUST_USE;
 int option_limit(const char *text, int64_t *limit, struct err *err) MUST_USE;
@@ -99,7 +109,17 @@ void json_cert_members(const struct store_cert *cert);
 /* A CRL's row: a line, or JSON members (first of an object). */
 void output_crl(const struct cli *cli, const struct store_crl *crl);
 
-/* Text to stdout or, with a path, durably into a file (0644). */
+/*
+ * What --out names, "-" being stdout: a file is made beside it and takes its place whole (0644),
+ * durably, when it ends; a pipe or character device is written into. add with file_out_add. One
+ * file at a time, since a signal that ends the command removes it. end leaves nothing to be dropped.
+ */
+int output_open(const char *path, struct file_out *out, struct err *err) MUST_USE;
+int output_end(struct file_out *out, struct err *err) MUST_USE;
+void output_drop(struct file_out *out);
+/* "-", or a link such as /dev/stdout to what standard output is. */
+bool output_is_stdout(const char *path);
+/* All three for what is held; without a path to stdout. */
 int output_write(const char *path, const void *data, size_t len, struct err *err) MUST_USE;
 
 /* PEM or DER certificate file to DER. */

@@ -151,43 +151,16 @@ init_options(int argc, char **argv, struct setup *setup, struct err *err)
 	return 0;
 }
 
-/* What others send, or a limit or timer that was set before, and what ends a process by itself. */
-static const int init_ends[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGVTALRM, SIGPROF,
-	SIGUSR1, SIGUSR2, SIGIO, SIGPWR, SIGXCPU };
-
-/* Those of them that would end this one: who started it may have switched some off (nohup). */
-static void
-init_ends_set(sigset_t *set)
-{
-	struct sigaction is;
-
-	sigemptyset(set);
-	for (size_t i = 0; i < ARRAY_LEN(init_ends); i++)
-		if (sigaction(init_ends[i], NULL, &is) == 0 && is.sa_handler != SIG_IGN)
-			sigaddset(set, init_ends[i]);
-}
-
-/* Signals that would end the command half-way wait; a step asks whether one does. */
-static int
-init_interrupted(void)
-{
-	sigset_t ends, waiting;
-
-	init_ends_set(&ends);
-	return sigpending(&waiting) == 0 && sigandset(&waiting, &waiting, &ends) == 0 &&
-	       sigisemptyset(&waiting) == 0;
-}
-
 static int
 init_run(const struct setup *setup, struct err *err)
 {
-	sigset_t ends, before;
+	sigset_t before;
 	int r;
 
 	/* Progress that nobody reads any more is no reason to stop. */
 	signal(SIGPIPE, SIG_IGN);
-	init_ends_set(&ends);
-	sigprocmask(SIG_BLOCK, &ends, &before);
+	/* Signals that would end the command half-way wait; a step asks whether one does. */
+	ends_block(&before);
 	r = setup_run(setup, err);
 	if (r != 0)
 		(void)cli_fail(err);
@@ -208,7 +181,7 @@ init_verb(struct cli *cli, int argc, char **argv)
 		.ca_gid = (gid_t)-1,
 		.http_gid = (gid_t)-1,
 		.progress = init_progress,
-		.interrupted = init_interrupted,
+		.interrupted = ends_pending,
 	};
 	struct err err;
 

@@ -143,16 +143,6 @@ output_crl(const struct cli *cli, const struct store_crl *crl)
 }
 
 int
-output_write(const char *path, const void *data, size_t len, struct err *err)
-{
-	if (path != NULL && strcmp(path, "-") != 0)
-		return file_write(path, data, len, 0644, err);
-	if (fwrite(data, 1, len, stdout) != len || fflush(stdout) != 0)
-		return err_sys(err, FAIL_UNAVAILABLE, "standard output: cannot be written");
-	return 0;
-}
-
-int
 output_read_cert(const char *path, struct buf *der, struct err *err)
 {
 	struct buf text = { 0 };

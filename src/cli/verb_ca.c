@@ -229,7 +229,7 @@ ca_export_verb(struct cli *cli, int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
 		if (c != 'o')
 			return cli_usage("ca");
-		out = strcmp(optarg, "-") != 0 ? optarg : NULL;
+		out = output_is_stdout(optarg) ? NULL : optarg;
 	}
 	if (argc - optind > 1)
 		return cli_usage("ca");

@@ -2,21 +2,19 @@
  * smki crl: make and publish now. A list may be tens of megabytes: it is written as it comes.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli.h"
 #include "smki/der.h"
-#include "smki/mem.h"
 
 struct crl_run {
 	struct store_crl crl;
 	bool have; /* the row came; bytes follow */
-	FILE *out; /* NULL = the bytes are not wanted */
+	struct file_out out;
+	bool wanted; /* the bytes, in out */
 	uint64_t bytes;
 };
 
@@ -36,25 +34,20 @@ crl_reply(void *ctx, struct wire_in *in, struct err *err)
 	if (wire_end(in, "crl", err) != 0)
 		return -1;
 	run->bytes += part.len;
-	if (run->out != NULL && part.len != 0 && fwrite(part.p, 1, part.len, run->out) != part.len)
-		return err_sys(err, FAIL_UNAVAILABLE, "crl: cannot be written");
-	return 0;
+	return run->wanted ? file_out_add(&run->out, part.p, part.len, err) : 0;
 }
 
-/* The list goes to path.new and becomes path when it is whole. */
+/* A path that cannot be written is told before a list is made. */
 static int
 crl_fetch(struct cli *cli, const struct admin_crl_ask *ask, const char *path, struct crl_run *run,
     struct err *err)
 {
 	struct buf msg = { 0 };
-	char *tmp = path != NULL ? mem_fmt("%s.new", path) : NULL;
 	int r = -1;
 
-	if (path != NULL && (run->out = fopen(tmp, "wb")) == NULL) {
-		err_sys(err, errno == ENOENT || errno == ENOTDIR ? FAIL_NOT_FOUND : FAIL_DENIED,
-		    "%s: cannot be written", tmp);
+	run->wanted = path != NULL;
+	if (run->wanted && output_open(path, &run->out, err) != 0)
 		goto out;
-	}
 	client_start(cli, &msg, ADMIN_CRL);
 	admin_crl_ask_put(&msg, ask);
 	if (client_call(cli, &msg, crl_reply, run, err) != 0)
@@ -64,26 +57,12 @@ crl_fetch(struct cli *cli, const struct admin_crl_ask *ask, const char *path, st
 		    (unsigned long long)run->bytes, (long long)run->crl.size);
 		goto out;
 	}
-	if (path != NULL) {
-		if (fflush(run->out) != 0 || fsync(fileno(run->out)) != 0 ||
-		    fclose(run->out) != 0) {
-			run->out = NULL;
-			err_sys(err, FAIL_UNAVAILABLE, "%s: cannot be written", tmp);
-			goto out;
-		}
-		run->out = NULL;
-		if (rename(tmp, path) != 0) {
-			err_sys(err, FAIL_DENIED, "%s: cannot be written", path);
-			goto out;
-		}
-	}
+	if (run->wanted && output_end(&run->out, err) != 0)
+		goto out;
 	r = 0;
 out:
-	if (run->out != NULL)
-		fclose(run->out);
-	if (r != 0 && tmp != NULL)
-		unlink(tmp);
-	free(tmp);
+	if (r != 0)
+		output_drop(&run->out);
 	buf_free(&msg);
 	return r;
 }
@@ -126,7 +105,7 @@ crl_verb(struct cli *cli, int argc, char **argv)
 				return cli_fail(&err);
 			break;
 		case 'o':
-			path = optarg;
+			path = output_is_stdout(optarg) ? "-" : optarg;
 			break;
 		case 'd':
 		case 's':
@@ -144,6 +123,9 @@ crl_verb(struct cli *cli, int argc, char **argv)
 		return cli_usage("crl");
 	if (crl_fetch(cli, &ask, path, &run, &err) != 0)
 		return cli_fail(&err);
+	/* The list itself is all that its reader wants there. */
+	if (path != NULL && strcmp(path, "-") == 0)
+		return EXIT_DONE;
 	if (cli->json)
 		putchar('{');
 	output_crl(cli, &run.crl);

@@ -101,7 +101,7 @@ issue_options(
 			request->replace = true;
 			break;
 		case 'o':
-			*out = strcmp(optarg, "-") != 0 ? optarg : NULL;
+			*out = output_is_stdout(optarg) ? NULL : optarg;
 			break;
 		default:
 			exit(cli_usage("issue"));
