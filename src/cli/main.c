@@ -113,6 +113,18 @@ main_stdio(void)
 			_exit(EXIT_INTERNAL);
 }
 
+/* What was printed did arrive, help as anything else. Who failed has said why, be it this. */
+static int
+main_end(struct cli *cli, int status)
+{
+	cli_flush(cli);
+	if (cli->lost != 0 && status == EXIT_DONE) {
+		fprintf(stderr, "smki: standard output: %s\n", strerror(cli->lost));
+		return EXIT_UNAVAILABLE;
+	}
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -149,10 +161,10 @@ main(int argc, char **argv)
 			break;
 		case 'v':
 			puts("smki " SMKI_VERSION);
-			return EXIT_DONE;
+			return main_end(&cli, EXIT_DONE);
 		case '?' + 256:
 			main_help(stdout);
-			return EXIT_DONE;
+			return main_end(&cli, EXIT_DONE);
 		default:
 			main_help(stderr);
 			return EXIT_USAGE_;
@@ -169,7 +181,7 @@ main(int argc, char **argv)
 	}
 	if (main_wants_help(argv + optind + 1)) {
 		printf("usage: smki %s %s\n\n%s\n", verb->name, verb->usage, verb->help);
-		return EXIT_DONE;
+		return main_end(&cli, EXIT_DONE);
 	}
 	if (home_dir(home, cli.dir, &err) != 0)
 		return cli_fail(&err);
@@ -179,11 +191,5 @@ main(int argc, char **argv)
 	optind = 0;
 	status = verb->run(&cli, argc, argv);
 	client_close(&cli);
-	/* A verb that failed has said why, be it this. */
-	cli_flush(&cli);
-	if (cli.lost != 0 && status == EXIT_DONE) {
-		fprintf(stderr, "smki: standard output: %s\n", strerror(cli.lost));
-		return EXIT_UNAVAILABLE;
-	}
-	return status;
+	return main_end(&cli, status);
 }

@@ -33,6 +33,11 @@ refuses 64 "no such verb" '"enrole"' $smki enrole
 ends 64 "nothing at all" $smki
 ends 0 "help" $smki --help
 has "all verbs" reactivate "$work/stdout"
+for to in '>/dev/full' '>&-'; do
+	for line in --help --version 'issue --help' 'profile list'; do
+		refuses 75 "$line $to" 'standard output' sh -c "exec $smki $line $to"
+	done
+done
 
 title "init"
 before=$(tree "$home")
