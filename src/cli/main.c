@@ -60,10 +60,12 @@ static const struct verb main_verbs[] = {
 	{ "clock", "accept", "believe the clock again after a doubt", clock_verb },
 };
 
+#define MAIN_USAGE "usage: smki [--home DIR] [--json] VERB ...\n"
+
 static void
 main_help(FILE *out)
 {
-	fputs("usage: smki [--home DIR] [--json] VERB ...\n\n", out);
+	fputs(MAIN_USAGE "\n", out);
 	for (size_t i = 0; i < ARRAY_LEN(main_verbs); i++)
 		fprintf(out, "  %-11s %s\n", main_verbs[i].name, main_verbs[i].help);
 	fputs("\nsmki VERB --help tells a verb's options. The home is $SMKI_HOME, else "
@@ -166,7 +168,8 @@ main(int argc, char **argv)
 			main_help(stdout);
 			return main_end(&cli, EXIT_DONE);
 		default:
-			main_help(stderr);
+			/* Behind what getopt said, which the list of verbs would hide. */
+			fputs(MAIN_USAGE, stderr);
 			return EXIT_USAGE_;
 		}
 	}

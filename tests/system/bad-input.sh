@@ -31,6 +31,14 @@ for line in enrole '--frobnicate status' 'issue --frobnicate x' 'issue --profile
 done
 refuses 64 "no such verb" '"enrole"' $smki enrole
 ends 64 "nothing at all" $smki
+has "is told all verbs" reactivate "$work/stderr"
+for line in --pem '--home' 'hold -5'; do
+	# shellcheck disable=SC2086
+	ends 64 "an option that is none: $line" $smki $line
+	same "a line on it and the usage" 2 "$(wc -l <"$work/stderr")"
+	has "which" 'option' "$work/stderr"
+	has "and the usage" 'usage: smki ' "$work/stderr"
+done
 ends 0 "help" $smki --help
 has "all verbs" reactivate "$work/stdout"
 for to in '>/dev/full' '>&-'; do
