@@ -52,7 +52,7 @@ static int
 batch_outside(const char *input, const char *path, struct err *err)
 {
 	struct stat in, at, below = { 0 };
-	int fd, up, r = -1;
+	int fd = -1, up, r = -1;
 
 	if (batch_nearest(path, &fd, err) != 0)
 		return -1;
