@@ -9,7 +9,7 @@
 #include <time.h>
 
 time_t clock_now(void);	     /* CLOCK_REALTIME, seconds */
-void clock_pause(void);	     /* until its next second */
+void clock_pause(void);	     /* what is left of its second, or less */
 time_t clock_boot(void);     /* CLOCK_BOOTTIME, seconds */
 int64_t clock_mono_ms(void); /* CLOCK_MONOTONIC, milliseconds: deadlines */
 int64_t clock_mono_us(void); /* the same in microseconds: measurements */

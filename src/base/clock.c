@@ -19,13 +19,14 @@ clock_now(void)
 	return clock_read(CLOCK_REALTIME).tv_sec;
 }
 
-/* A signal or a step of the clock may end it early: whoever waits looks again. */
+/* A second at most, also when the clock is set back meanwhile; a signal may end it early. Whoever
+ * waits looks again. */
 void
 clock_pause(void)
 {
-	struct timespec next = { .tv_sec = clock_now() + 1 };
+	struct timespec rest = { .tv_nsec = 999999999 - clock_read(CLOCK_REALTIME).tv_nsec };
 
-	(void)clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &next, NULL);
+	(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &rest, NULL);
 }
 
 time_t

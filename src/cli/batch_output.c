@@ -74,6 +74,8 @@ batch_outside(const char *input, const char *path, struct err *err)
 		if (!first && batch_same(&at, &below))
 			break; /* the root is its own parent */
 		up = openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (up < 0 && errno == EACCES)
+			break; /* a folder that one may not search on the way up: no slip */
 		if (up < 0)
 			goto fail;
 		close(fd);

@@ -2,6 +2,9 @@
  * Changes of many objects. One that fails stops none of the others; a smkid that is away stops all.
  */
 #include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "changes.h"
 
@@ -57,14 +60,25 @@ changes_ask(struct changes *changes, const char *name, const struct buf *msg,
 	return -1;
 }
 
-/* Whoever writes the names one by one sees what becomes of each. */
-static void
+/* Whoever writes the names one by one sees what becomes of each, and that nobody reads on. */
+static int
 changes_one(void *ctx, const char *name)
 {
 	struct changes *changes = ctx;
 
 	changes->one(changes, name);
 	cli_flush(changes->cli);
+	return changes->cli->away && !changes->counted;
+}
+
+/* Whether the rest of a list can be counted: it has an end. */
+static bool
+changes_has_end(const char *from)
+{
+	struct stat st;
+
+	return (strcmp(from, "-") == 0 ? fstat(STDIN_FILENO, &st) : stat(from, &st)) == 0 &&
+	       S_ISREG(st.st_mode);
 }
 
 static void
@@ -78,14 +92,21 @@ changes_all(struct changes *changes, char **names, const char *from)
 {
 	struct err err;
 
+	changes->counted = from == NULL || changes_has_end(from);
 	for (; *names != NULL; names++)
-		changes_one(changes, *names);
-	if (from != NULL && lines_each(from, changes_one, changes_bad_line, changes, &err) != 0)
+		(void)changes_one(changes, *names);
+	if (from != NULL && (changes->counted || !changes->cli->away) &&
+	    lines_each(from, changes_one, changes_bad_line, changes, &err) != 0)
 		changes_failed(changes, NULL, &err);
 	if (changes->left > 0) {
 		err_set(&err, FAIL_UNAVAILABLE,
 		    "smkid: does not answer; %zu more w%s not asked for", changes->left,
 		    changes->left == 1 ? "as" : "ere");
+		changes_failed(changes, NULL, &err);
+	}
+	if (changes->cli->away && !changes->counted) {
+		err_set(&err, FAIL_UNAVAILABLE, "smkid: does not answer; %s is not read to its end",
+		    from);
 		changes_failed(changes, NULL, &err);
 	}
 	return changes->status;

@@ -13,8 +13,9 @@ struct changes {
 	bool named;	    /* smkid's refusals name the object already */
 	/* Change the object of this name: changes_ask, or changes_failed when it is no name. */
 	void (*one)(struct changes *changes, const char *name);
-	int status;  /* the first failure's exit status */
-	size_t left; /* that were not asked for */
+	bool counted; /* what is left can be, the list has an end: changes_all's */
+	int status;   /* the first failure's exit status */
+	size_t left;  /* that were not asked for */
 };
 
 /* Those in names (NULL at the end), then those of a file (NULL = none). Returns the exit status. */

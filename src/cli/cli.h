@@ -91,8 +91,9 @@ int option_name(const char *what, const char *text, char out[NAME_LEN], struct e
 int option_limit(const char *text, int64_t *limit, struct err *err) MUST_USE;
 
 /* Each line of a list ("-" = standard input) without white space around it; empty lines and those
- * that begin with '#' are passed over. What can be no name goes to bad as FILE:LINE: why. */
-int lines_each(const char *path, void (*fn)(void *ctx, const char *line),
+ * that begin with '#' are passed over; fn ends it by other than 0. What can be no name goes to bad as
+ * FILE:LINE: why. */
+int lines_each(const char *path, int (*fn)(void *ctx, const char *line),
     void (*bad)(void *ctx, const struct err *err), void *ctx, struct err *err) MUST_USE;
 
 /* One certificate: a line of a table, or a JSON object without its end (json_end closes it). */

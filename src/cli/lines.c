@@ -68,7 +68,7 @@ lines_next(struct lines *lines, struct err *err)
 }
 
 int
-lines_each(const char *path, void (*fn)(void *ctx, const char *line),
+lines_each(const char *path, int (*fn)(void *ctx, const char *line),
     void (*bad)(void *ctx, const struct err *err), void *ctx, struct err *err)
 {
 	struct lines lines = { .in = strcmp(path, "-") == 0 ? stdin : fopen(path, "r"),
@@ -86,8 +86,9 @@ lines_each(const char *path, void (*fn)(void *ctx, const char *line),
 		if (lines.fault[0] != '\0') {
 			err_set(&why, FAIL_INVALID, "%s:%u: %s", path, lines.number, lines.fault);
 			bad(ctx, &why);
-		} else if (lines.line[0] != '\0') {
-			fn(ctx, lines.line);
+		} else if (lines.line[0] != '\0' && fn(ctx, lines.line) != 0) {
+			r = 0;
+			break;
 		}
 	}
 	if (lines.in != stdin)

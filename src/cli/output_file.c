@@ -46,10 +46,15 @@ static int
 output_standard(const char *path)
 {
 	struct stat at, behind, open;
+	char to[16];
 
 	if (strcmp(path, "-") == 0)
 		return STDOUT_FILENO;
 	if (lstat(path, &at) != 0 || !S_ISLNK(at.st_mode) || stat(path, &behind) != 0)
+		return -1;
+	/* A link of the user's own to a file is replaced, whatever else that file is. */
+	if (S_ISREG(behind.st_mode) &&
+	    (readlink(path, to, sizeof(to)) < 6 || memcmp(to, "/proc/", 6) != 0))
 		return -1;
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if ((fd == STDOUT_FILENO || S_ISREG(behind.st_mode)) && fstat(fd, &open) == 0 &&

@@ -51,16 +51,17 @@ http_take(const char **place, const char *value)
 		*place = value;
 }
 
-/* A line that begins with a blank continues the one before; the library puts it behind its name. */
+/* A line that begins with a blank continues the one before; the library puts it behind its name,
+ * where no more than a hyphen begins an honest longer name. */
 static bool
 http_is_folded(const char *name, size_t name_len)
 {
 	static const char length[] = "Content-Length", coding[] = "Transfer-Encoding";
 
-	return name_len >= sizeof(length) &&
-	       (strncasecmp(name, length, sizeof(length) - 1) == 0 ||
-		   (name_len >= sizeof(coding) &&
-		       strncasecmp(name, coding, sizeof(coding) - 1) == 0));
+	if (name_len >= sizeof(length) && strncasecmp(name, length, sizeof(length) - 1) == 0)
+		return name[sizeof(length) - 1] != '-';
+	return name_len >= sizeof(coding) && strncasecmp(name, coding, sizeof(coding) - 1) == 0 &&
+	       name[sizeof(coding) - 1] != '-';
 }
 
 /* On the way of every request: names are told apart by their lengths first. */
@@ -117,8 +118,9 @@ http_framing_fault(const struct http_framing *framing)
 		return "http: RFC 9112 6.1: both Content-Length and Transfer-Encoding";
 	if (framing->codings > 1 || framing->odd_coding)
 		return "http: RFC 9112 6.1: a Transfer-Encoding other than chunked";
-	if (framing->hosts > 1 || (framing->hosts == 0 && !framing->http10))
-		return "http: RFC 9112 3.2: not one Host";
+	/* None is let pass: nothing here depends on it, and not all that ask can be mended. */
+	if (framing->hosts > 1)
+		return "http: RFC 9112 3.2: more than one Host";
 	return NULL;
 }
 

@@ -94,7 +94,6 @@ struct http_framing {
 	const char *length; /* the first Content-Length, borrowed; NULL = none */
 	unsigned lengths, codings, hosts;
 	bool odd_name, odd_coding, folded;
-	bool http10; /* set by who knows: needs no Host */
 };
 /* Note one header, its name of name_len octets, for its request and the framing: of several with
  * one name the request gets the first, of several If-Modified-Since an empty one. Names without

@@ -178,7 +178,7 @@ route_crl(struct route_ctx *ctx, const struct http_request *request, const char 
     struct http_response *response)
 {
 	char etag[2 * SHA256_LEN + 1];
-	struct http_validity v = { .etag = etag, .dated = true, .now = clock_now() };
+	struct http_validity v = { .etag = etag, .now = clock_now() };
 	struct store_crl crl = { 0 };
 	struct crl_which which;
 	struct store_ca ca;
@@ -193,6 +193,8 @@ route_crl(struct route_ctx *ctx, const struct http_request *request, const char 
 	http_header_set(response, "Content-Type", "application/pkix-crl");
 	hex_encode(crl.sha256, sizeof(crl.sha256), etag);
 	v.modified = crl.this_update;
+	/* A ceremony may sign two within a second. */
+	v.dated = ca.parent != ca.id;
 	v.expires = crl.next_update;
 	http_validate(request, &v, response);
 	response->fd = fd;

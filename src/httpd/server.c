@@ -369,14 +369,13 @@ server_header(void *cls, enum MHD_ValueKind kind, const char *name, size_t name_
 
 /* The headers are there. What can be refused before the body is sent is refused now. */
 static enum MHD_Result
-server_begin(struct exchange *e, const char *url, const char *method, const char *version)
+server_begin(struct exchange *e, const char *url, const char *method)
 {
 	struct http_request *request = &e->work.request;
 
 	e->begun = true;
 	request->method = http_method_parse(method);
 	request->path = url;
-	e->framing.http10 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
 	(void)MHD_get_connection_values_n(e->mhd, MHD_HEADER_KIND, server_header, e);
 	if (exchange_admit(e, e->conn->listener->tls != NULL ? server_session(e->mhd) : NULL))
 		return MHD_YES;
@@ -394,8 +393,9 @@ server_handle(void *cls, struct MHD_Connection *mhd, const char *url, const char
 
 	(void)cls;
 	(void)mhd;
+	(void)version;
 	if (!e->begun)
-		return server_begin(e, url, method, version);
+		return server_begin(e, url, method);
 	if (*len > 0) {
 		kept = exchange_body(e, data, *len);
 		*len = 0;

@@ -14,8 +14,8 @@
 #include "smki/fault.h"
 #include "smki/mem.h"
 
-/* Looks at the clock for a time that no list has. */
-#define CRLGEN_PAUSES_MAX 3
+/* Looks at the clock for a time that no list has: it may be behind by as much as is let pass. */
+#define CRLGEN_PAUSES_MAX (CLOCK_BACK_MAX + 2)
 /* A list handed in may be dated this much after our clock. */
 #define CRLGEN_AHEAD_MAX CLOCK_BACK_MAX
 
@@ -104,7 +104,7 @@ crlgen_finish(const struct crlgen_conf *conf, const struct ca *ca, const struct 
 
 /* thisUpdate: now, and never before that of the list before (RFC 5280 5.1.2.4, schema) - unless
  * that one was dated by a clock which an administrator has set back since. taken: that one has the
- * very same. */
+ * same, or a later one. */
 static int
 crlgen_this_update(struct store *reader, const struct ca *ca, const struct crl_which *which,
     time_t now, time_t *this_update, bool *taken, struct err *err)
@@ -121,7 +121,7 @@ crlgen_this_update(struct store *reader, const struct ca *ca, const struct crl_w
 		*err = why;
 		return -1;
 	}
-	*taken = newest.this_update == now;
+	*taken = newest.this_update >= now;
 	if (newest.this_update <= now)
 		return 0;
 	if (store_clock_accepted(reader, &accepted, err) != 0)

@@ -178,6 +178,11 @@ for verb in 'hold 01 02 03' 'device hold 00db123400000001 00db123400000002 00db1
 	same "one line says why, and one how many more" 2 "$(wc -l <"$work/stderr")"
 	has "how many more" 'smki: smkid: does not answer; 2 more were not asked for' "$work/stderr"
 done
+# Whoever writes without an end must not write into nothing.
+# shellcheck disable=SC2086,SC2016
+ends 75 "an endless list" sh -c 'yes 0102030405060708 | "$@" hold --from -' sh $smki
+has "it is left" 'smki: smkid: does not answer; - is not read to its end' "$work/stderr"
+same "nothing else" 2 "$(wc -l <"$work/stderr")"
 
 title "configuration"
 conf=$home/smki.conf

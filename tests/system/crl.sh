@@ -67,7 +67,9 @@ for ca in root issuing; do
 	same "by its tag" 304 "$(fetch -H "If-None-Match: $etag" "$url/crl/$ca.crl")"
 	same "no body" 0 "$(wc -c <"$work/body")"
 	same "tag of a 304" "$etag" "$(header ETag)"
-	same "by its date" 304 "$(fetch -H "If-Modified-Since: $modified" "$url/crl/$ca.crl")"
+	# Two lists of a ceremony may be of one second.
+	[ "$ca" = root ] && by_date=200 || by_date=304
+	same "by its date" "$by_date" "$(fetch -H "If-Modified-Since: $modified" "$url/crl/$ca.crl")"
 	same "another tag" 200 "$(fetch -H 'If-None-Match: "00"' "$url/crl/$ca.crl")"
 	same "a date before" 200 "$(fetch -H 'If-Modified-Since: Thu, 01 Jan 1970 00:00:01 GMT' \
 	    "$url/crl/$ca.crl")"

@@ -238,7 +238,6 @@ test_exchange(void)
 	struct exchange *e = exchange_begin(NULL, &one, NULL, NULL), *first = e;
 	struct http_request *request = &e->work.request;
 
-	exchange_header(e, "Host", 4, "x");
 	exchange_header(e, "If-None-Match", 13, "*");
 	exchange_header(e, "Authorization", 13, "Basic x");
 	exchange_header(e, "Content-Length", 14, "3");
