@@ -57,8 +57,8 @@ server_talk(struct server *server, int fd)
 		if (does == SERVER_CLOSES)
 			break;
 		if (does == SERVER_ENDS) {
-			close(server->listener);
-			server->listener = -1;
+			/* Nobody gets a connection any more. */
+			shutdown(server->listener, SHUT_RDWR);
 			more = false;
 			break;
 		}
@@ -98,11 +98,9 @@ server_start(struct server *server, enum server_does first)
 static void
 server_stop(struct server *server)
 {
-	if (server->listener >= 0)
-		shutdown(server->listener, SHUT_RDWR);
+	shutdown(server->listener, SHUT_RDWR);
 	pthread_join(server->thread, NULL);
-	if (server->listener >= 0)
-		close(server->listener);
+	close(server->listener);
 	remove_file(HOME_ADMIN_SOCK);
 }
 
