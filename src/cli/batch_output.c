@@ -300,27 +300,23 @@ out:
 static int
 batch_write_new(const struct batch_output *output, const struct buf *pem, struct err *err)
 {
-	int fd;
-	size_t at = 0;
-	ssize_t n;
+	struct file_out out = { 0 };
+	int fd, r;
 
 	if (unlinkat(output->certs, BATCH_NEW, 0) != 0 && errno != ENOENT)
 		return err_sys(err, FAIL_UNAVAILABLE, "batch: " BATCH_NEW);
 	fd = openat(output->certs, BATCH_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(err, FAIL_UNAVAILABLE, "batch: open");
-	while (at < pem->len) {
-		n = write(fd, pem->data + at, pem->len - at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0) {
-			err_sys(err, FAIL_UNAVAILABLE, "batch: write");
-			close(fd);
-			return -1;
-		}
-		at += (size_t)n;
+	r = file_out_fd(fd, "batch: " BATCH_NEW, &out, err);
+	close(fd);
+	if (r != 0)
+		return -1;
+	if (file_out_add(&out, pem->data, pem->len, err) != 0) {
+		file_out_drop(&out);
+		return -1;
 	}
-	return close(fd) == 0 ? 0 : err_sys(err, FAIL_UNAVAILABLE, "batch: close");
+	return file_out_end(&out, err);
 }
 
 int
