@@ -5,6 +5,7 @@ import base64
 import hashlib
 import http.client
 import json
+import socket
 import ssl
 import subprocess
 import time
@@ -29,6 +30,18 @@ class Answer:
         return self.headers.get("Content-Type", "").split(";")[0]
 
 
+class Connection(http.client.HTTPSConnection):
+    """To this machine under the name in its certificate: not every machine can look that up."""
+
+    def __init__(self, port, context, source):
+        super().__init__("localhost", port, context=context, timeout=30)
+        self.context, self.source = context, source
+
+    def connect(self):
+        plain = socket.create_connection(("127.0.0.1", self.port), self.timeout, (self.source, 0))
+        self.sock = self.context.wrap_socket(plain, server_hostname=self.host)
+
+
 class Client:
     """A connection; cert and key are file names without their endings."""
 
@@ -37,8 +50,7 @@ class Client:
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         if cert:
             context.load_cert_chain(cert + ".pem", (key or cert) + ".key")
-        self.http = http.client.HTTPSConnection("localhost", port, context=context, timeout=30,
-                                                source_address=(source, 0))
+        self.http = Connection(port, context, source)
 
     def __enter__(self):
         return self
