@@ -159,10 +159,11 @@ def drip(peers, octet, stop):
 def slow(world):
     """A thousand slow connections of many addresses, all of them open: nobody waits for them."""
     kept = [half_spoken(world, "127.0.0.%d" % (2 + i % 16), i) for i in range(SLOW // 2)]
-    # Only those in the middle of their headers or body may get one more octet.
+    # Only those in the middle of their headers or body may get one more octet. A daemon, here and
+    # below: when something fails in between, the test ends.
     stop = threading.Event()
     dripping = threading.Thread(target=drip, args=([p for i, p in enumerate(kept) if i % 4 == 1],
-                                                   b"a", stop))
+                                                   b"a", stop), daemon=True)
     dripping.start()
     kept += [half_shaken(world, "127.0.0.%d" % (2 + i % 16), i) for i in range(SLOW - SLOW // 2)]
     took = [world.good() for _ in range(10)]
@@ -197,7 +198,8 @@ def crowd(world):
             stop.wait(0.01)
         for peer in mine:
             peer.close()
-    others = [threading.Thread(target=again, args=("127.0.0.%d" % (2 + i),)) for i in range(16)]
+    others = [threading.Thread(target=again, args=("127.0.0.%d" % (2 + i),), daemon=True)
+              for i in range(16)]
     for other in others:
         other.start()
     limit = time.monotonic() + 10
