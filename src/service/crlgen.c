@@ -103,8 +103,8 @@ crlgen_finish(const struct crlgen_conf *conf, const struct ca *ca, const struct 
 }
 
 /* thisUpdate: now, and never before that of the list before (RFC 5280 5.1.2.4, schema) - unless
- * that one was dated by a clock which an administrator has set back since. taken: that one has the
- * same, or a later one. */
+ * that one was dated by a clock which an administrator has set back since. taken: to wait helps,
+ * since that one has the same, or one that the clock will reach within CLOCK_BACK_MAX. */
 static int
 crlgen_this_update(struct store *reader, const struct ca *ca, const struct crl_which *which,
     time_t now, time_t *this_update, bool *taken, struct err *err)
@@ -126,8 +126,10 @@ crlgen_this_update(struct store *reader, const struct ca *ca, const struct crl_w
 		return 0;
 	if (store_clock_accepted(reader, &accepted, err) != 0)
 		return -1;
-	if (accepted > newest.event)
+	if (accepted > newest.event) {
+		*taken = false;
 		return 0;
+	}
 	if (newest.this_update > now + CLOCK_BACK_MAX)
 		return err_set(err, FAIL_UNAVAILABLE,
 		    "crl of ca %s: RFC 5280 5.1.2.4: the newest list is dated %lld s after the "

@@ -305,6 +305,47 @@ test_crlgen_times(void)
 	rig_free(r);
 }
 
+static int pauses;
+
+static void
+count_pause(void)
+{
+	pauses++;
+}
+
+static int
+accept_apply(struct commit_job *job, struct store *store, struct err *err)
+{
+	struct store_actor actor = { .uid = 0, .now = clock_now() };
+
+	(void)job;
+	return store_event_add(store, &actor, "clock-accept", 0, err);
+}
+
+/* Behind a list of a clock that was set back and accepted there is nothing to wait for: not once,
+ * and least of all for each shard. */
+static void
+test_crlgen_set_back(void)
+{
+	struct rig *r = rig_new();
+	struct crlgen_conf conf = conf_of(r);
+	struct ahead_job ahead = { .job = { .lane = COMMIT_OTHER, .apply = ahead_apply } };
+	struct commit_job accept = { .lane = COMMIT_OTHER, .apply = accept_apply };
+	struct store_crl row;
+
+	conf.pause = count_pause;
+	ahead.row = (struct store_crl){ .ca = r->ca->id,
+		.this_update = clock_now() + 3600,
+		.next_update = r->now + 86400,
+		.size = 1 };
+	RIG(committer_run(r->committer, &ahead.job, &rig_err));
+	RIG(committer_run(r->committer, &accept, &rig_err));
+	RIG(rig_crl_make(&conf, r->ca, r->reader, 0, &row, &rig_err));
+	CHECK(row.number == 2 && row.this_update <= clock_now());
+	CHECK(pauses == 0);
+	rig_free(r);
+}
+
 static void
 test_crlgen_due(void)
 {
@@ -325,6 +366,7 @@ static const struct test_case cases[] = {
 	{ "after a crash", test_crlgen_recover },
 	{ "old lists", test_crlgen_prune },
 	{ "times", test_crlgen_times },
+	{ "a clock set back", test_crlgen_set_back },
 	{ "due", test_crlgen_due },
 };
 TEST_MAIN("crlgen", cases)
