@@ -38,6 +38,19 @@ output_watch(const char *tmp)
 			sigaction(ends[i], &ended, NULL);
 }
 
+/* Whether the link at path, which is at, names an open descriptor: as one of /proc or leading there
+ * (/dev/fd/1, /dev/stdout). */
+static bool
+output_is_descriptor(const char *path, const struct stat *at)
+{
+	struct stat proc;
+	char to[16];
+
+	if (stat("/proc", &proc) == 0 && at->st_dev == proc.st_dev)
+		return true;
+	return readlink(path, to, sizeof(to)) >= 6 && memcmp(to, "/proc/", 6) == 0;
+}
+
 /*
  * The standard descriptor that path is, or -1. Behind /dev/stdout may be a regular file, too, and
  * what a rename would then replace is the link in /dev.
@@ -46,15 +59,13 @@ static int
 output_standard(const char *path)
 {
 	struct stat at, behind, open;
-	char to[16];
 
 	if (strcmp(path, "-") == 0)
 		return STDOUT_FILENO;
 	if (lstat(path, &at) != 0 || !S_ISLNK(at.st_mode) || stat(path, &behind) != 0)
 		return -1;
 	/* A link of the user's own to a file is replaced, whatever else that file is. */
-	if (S_ISREG(behind.st_mode) &&
-	    (readlink(path, to, sizeof(to)) < 6 || memcmp(to, "/proc/", 6) != 0))
+	if (S_ISREG(behind.st_mode) && !output_is_descriptor(path, &at))
 		return -1;
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if ((fd == STDOUT_FILENO || S_ISREG(behind.st_mode)) && fstat(fd, &open) == 0 &&

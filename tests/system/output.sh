@@ -102,6 +102,14 @@ for verb in "issue $dir/one.csr" 'ca export' crl; do
 	true_that "what is there" right "$verb" "$work/stderr"
 	true_that "the link is still one" test -L stderr
 	rm stdout stderr
+	for to in /dev/fd /proc/self/fd; do
+		ends 0 "to $to/1" $smki $verb --out "$to/1"
+		cp "$work/stdout" "$work/got"
+		true_that "what is there" right "$verb" "$work/got"
+		lacks "not even a line beside it" ' entries, ' "$work/got"
+		ends 0 "to $to/2" $smki $verb --out "$to/2"
+		true_that "what is there" right "$verb" "$work/stderr"
+	done
 	true_that "nothing is left, no file of the name -" entries 1
 	cd "$source" || fail "cd"
 	for to in '>/dev/full' '>&-'; do
