@@ -308,7 +308,11 @@ batch_write_new(const struct batch_output *output, const struct buf *pem, struct
 	fd = openat(output->certs, BATCH_NEW, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return err_sys(err, FAIL_UNAVAILABLE, "batch: open");
-	r = file_out_fd(fd, "batch: " BATCH_NEW, &out, err);
+	/* As the report and all else here, whatever the umask. */
+	if (fchmod(fd, 0644) != 0)
+		r = err_sys(err, FAIL_UNAVAILABLE, "batch: chmod");
+	else
+		r = file_out_fd(fd, "batch: " BATCH_NEW, &out, err);
 	close(fd);
 	if (r != 0)
 		return -1;

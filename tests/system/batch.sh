@@ -92,7 +92,9 @@ refuses 73 "a folder of somebody's" "is no output of a batch" $smki batch --out 
     "$work/b.zip"
 
 mkdir "$work/empty"
-ends 0 "an empty folder" $smki batch --out "$work/empty" "$work/b.zip"
+ends 0 "an empty folder" sh -c "umask 077; $smki batch --out '$work/empty' '$work/b.zip'"
+same "one mode for all files, whatever the umask" 644 \
+    "$(find "$work/empty" -type f -exec stat -c %a {} + | sort -u)"
 same "nothing is left of making it" "$work/empty" "$(echo "$work"/empty*)"
 
 title "a profile or a CA that none of it could have"
