@@ -77,8 +77,7 @@ lines_each(const char *path, int (*fn)(void *ctx, const char *line),
 	int r;
 
 	if (lines.in == NULL)
-		return err_sys(err, errno == ENOENT ? FAIL_NOT_FOUND : FAIL_DENIED,
-		    "%s: cannot be read", path);
+		return err_sys(err, file_code(errno), "%s: cannot be read", path);
 	while ((r = lines_next(&lines, err)) > 0) {
 		/* What a comment holds is nobody's concern. */
 		if (lines.line[0] == '#')
