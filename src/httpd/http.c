@@ -51,17 +51,15 @@ http_take(const char **place, const char *value)
 		*place = value;
 }
 
-/* A line that begins with a blank continues the one before; the library puts it behind its name,
- * where no more than a hyphen begins an honest longer name. */
+/* A line that begins with a blank continues the one before; the library puts it behind its name. No
+ * header has a name that begins so: one with a hyphen behind is no more honest than others. */
 static bool
 http_is_folded(const char *name, size_t name_len)
 {
 	static const char length[] = "Content-Length", coding[] = "Transfer-Encoding";
 
-	if (name_len >= sizeof(length) && strncasecmp(name, length, sizeof(length) - 1) == 0)
-		return name[sizeof(length) - 1] != '-';
-	return name_len >= sizeof(coding) && strncasecmp(name, coding, sizeof(coding) - 1) == 0 &&
-	       name[sizeof(coding) - 1] != '-';
+	return (name_len >= sizeof(length) && strncasecmp(name, length, sizeof(length) - 1) == 0) ||
+	       (name_len >= sizeof(coding) && strncasecmp(name, coding, sizeof(coding) - 1) == 0);
 }
 
 /* On the way of every request: names are told apart by their lengths first. */

@@ -83,6 +83,8 @@ def framing(server, seconds):
             "folded length": "Content-Length:\r\n %d\r\n" % len(hidden),
             "length that goes on": "Content-Length: 0\r\n\t%d\r\n" % len(hidden),
             "folded coding": "Transfer-Encoding:\r\n chunked\r\n",
+            # As "36 -" it is a length to whoever reads no further than its digits.
+            "length and a hyphen": "Content-Length: %d\r\n -\r\n" % len(hidden),
     }.items():
         answers = statuses(say(server, POST + header + "\r\n" + hidden))
         same(what, (1, False), (len(answers), 200 in answers and what != "folded length"))

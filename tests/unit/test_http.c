@@ -162,7 +162,7 @@ test_framing(void)
 	} cases[] = {
 		{ "none", { { "Host", "x" } }, NULL },
 		{ "no host", { { "Accept", "x" } }, NULL },
-		{ "longer name", { { "Content-Length-X", "5" }, { "Content-Length", "5" } }, NULL },
+		{ "longer name", { { "X-Content-Length", "5" }, { "Content-Length", "5" } }, NULL },
 		{ "a length", { { "content-LENGTH", "5" } }, NULL },
 		{ "chunked", { { "Transfer-Encoding", "Chunked" } }, NULL },
 		{ "two lengths", { { "Content-Length", "5" }, { "content-length", "6" } }, "6.3" },
@@ -183,8 +183,10 @@ test_framing(void)
 		{ "tab behind another", { { "X\t", "5" }, { "Content-Length", "5" } }, "5.1" },
 		/* as the library gives a line that begins with a blank */
 		{ "folded length", { { "Content-Length5", "0" } }, "5.2" },
+		{ "folded length, a hyphen", { { "Content-Length-", "33" } }, "5.2" },
+		{ "folded coding, a hyphen", { { "Transfer-Encoding-x", "chunked" } }, "5.2" },
 		{ "folded to 17", { { "content-length123", "" } }, "5.2" },
-		{ "longer coding", { { "Transfer-Encoding-X", "" } }, NULL },
+		{ "longer coding", { { "X-Transfer-Encoding", "" } }, NULL },
 		{ "folded coding", { { "Transfer-Encodingchunked", "" } }, "5.2" },
 		{ "shorter name", { { "Content-Lengt", "5" }, { "Content-Length", "5" } }, NULL },
 		{ "two hosts", { { "Host", "x" }, { "host", "x" } }, "3.2" },
