@@ -71,6 +71,8 @@ http_header_note(struct http_request *request, struct http_framing *framing, con
 	if (memchr(name, ' ', name_len) != NULL || memchr(name, '\t', name_len) != NULL)
 		framing->odd_name = true;
 	framing->folded |= http_is_folded(name, name_len);
+	/* RFC 9112 2.2: the end of a line to some, and a blank to the library. */
+	framing->bare_cr |= memchr(name, '\r', name_len) != NULL || strchr(value, '\r') != NULL;
 	switch (name_len) {
 	case sizeof("Host") - 1:
 		framing->hosts += http_name_is(name, "Host");
@@ -108,6 +110,8 @@ http_framing_fault(const struct http_framing *framing)
 {
 	if (framing->odd_name)
 		return "http: RFC 9112 5.1: a blank in a header's name";
+	if (framing->bare_cr)
+		return "http: RFC 9112 2.2: a CR that ends no line";
 	if (framing->folded)
 		return "http: RFC 9112 5.2: a header that goes on in the next line";
 	if (framing->lengths > 1)

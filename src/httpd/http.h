@@ -93,7 +93,7 @@ enum http_method http_method_parse(const char *name);
 struct http_framing {
 	const char *length; /* the first Content-Length, borrowed; NULL = none */
 	unsigned lengths, codings, hosts;
-	bool odd_name, odd_coding, folded;
+	bool odd_name, odd_coding, folded, bare_cr;
 };
 /* Note one header, its name of name_len octets, for its request and the framing: of several with
  * one name the request gets the first, of several If-Modified-Since an empty one. Names without
@@ -132,9 +132,10 @@ struct http_validity {
 };
 /*
  * ETag, Last-Modified (not after now), Expires and Cache-Control: max-age from now, or modified
- * when that is later, to expires, at most HTTP_CACHE_MAX, never negative. The status becomes 304 when a GET or HEAD carries a validator
- * that still holds (If-None-Match before If-Modified-Since, RFC 9110 13.2.2), else 200. The body
- * is there in both cases: a 304 tells its length and does not carry it (RFC 9110 8.6).
+ * when that is later, to expires, at most HTTP_CACHE_MAX, never negative. The status becomes 304
+ * when a GET or HEAD carries a validator that still holds (If-None-Match before
+ * If-Modified-Since, RFC 9110 13.2.2), else 200. The body is there in both cases: a 304 tells its
+ * length and does not carry it (RFC 9110 8.6).
  */
 void http_validate(const struct http_request *request, const struct http_validity *validity,
     struct http_response *response);

@@ -188,6 +188,8 @@ test_framing(void)
 		{ "folded to 17", { { "content-length123", "" } }, "5.2" },
 		{ "longer coding", { { "X-Transfer-Encoding", "" } }, NULL },
 		{ "folded coding", { { "Transfer-Encodingchunked", "" } }, "5.2" },
+		{ "CR in a value", { { "X", "y\rContent-Length: 33" } }, "2.2" },
+		{ "CR in a name", { { "X\rContent-Length", "33" } }, "2.2" },
 		{ "shorter name", { { "Content-Lengt", "5" }, { "Content-Length", "5" } }, NULL },
 		{ "two hosts", { { "Host", "x" }, { "host", "x" } }, "3.2" },
 	};
