@@ -35,6 +35,14 @@ clock_boot(void)
 	return clock_read(CLOCK_BOOTTIME).tv_sec;
 }
 
+static int64_t
+clock_read_us(clockid_t id)
+{
+	struct timespec ts = clock_read(id);
+
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 int64_t
 clock_mono_ms(void)
 {
@@ -44,9 +52,13 @@ clock_mono_ms(void)
 int64_t
 clock_mono_us(void)
 {
-	struct timespec ts = clock_read(CLOCK_MONOTONIC);
+	return clock_read_us(CLOCK_MONOTONIC);
+}
 
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+int64_t
+clock_thread_us(void)
+{
+	return clock_read_us(CLOCK_THREAD_CPUTIME_ID);
 }
 
 struct timespec

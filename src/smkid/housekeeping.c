@@ -15,6 +15,7 @@
 #include "smki/clock.h"
 #include "smki/enrol.h"
 #include "smki/mem.h"
+#include "smki/pace.h"
 #include "smki/refusals.h"
 #include "smki/regions.h"
 #include "smki/renew.h"
@@ -38,6 +39,7 @@
 struct chore {
 	int64_t not_before_ms;
 	int64_t retry_ms;
+	struct pace pace;	 /* lists: of what they cost */
 	char cause[ERR_MSG_MAX]; /* "" = it went well; under the house's lock */
 };
 
@@ -134,6 +136,14 @@ house_crl_gone(const struct smkid *smkid, const struct ca *ca, const struct crl_
 	return gone;
 }
 
+/* Lists are made because of changes for a small part of the time only, however long they are; not
+ * the waits for the disk and the token. */
+static int
+chore_rests(const struct chore *chore)
+{
+	return pace_rests(&chore->pace, clock_mono_ms());
+}
+
 /* 1 when a list that shows crl is to be followed by one that shows changed. The clock may have been
  * set back and accepted: the newest list is then dated ahead, a new one is due. */
 static int
@@ -192,6 +202,8 @@ house_list(struct house *house, struct chore *chore, const struct ca *ca,
 	char stem[CRL_STEM_MAX];
 	struct crlgen_conf conf;
 	struct store_crl made;
+	int64_t begun_us;
+	int r;
 
 	if (due == 0) {
 		chore_note(house, chore, "crl", NULL);
@@ -199,8 +211,14 @@ house_list(struct house *house, struct chore *chore, const struct ca *ca,
 	}
 	house_crlgen(smkid, &conf);
 	/* No number is burnt for a token that has not come up yet. */
-	if (due < 0 || lanes_check(smkid->lanes, ca, err) != 0 ||
-	    crlgen_make(&conf, ca, which, reader, ACTOR_SELF, &made, err) != 0) {
+	if (due < 0 || lanes_check(smkid->lanes, ca, err) != 0) {
+		chore_note(house, chore, "crl", err);
+		return 0;
+	}
+	begun_us = clock_thread_us();
+	r = crlgen_make(&conf, ca, which, reader, ACTOR_SELF, &made, err);
+	pace_spend(&chore->pace, clock_mono_ms(), clock_thread_us() - begun_us);
+	if (r != 0) {
 		chore_note(house, chore, "crl", err);
 		return 0;
 	}
@@ -224,8 +242,9 @@ house_shards(struct house *house, struct chore *chore, const struct ca *ca, stru
 
 	do {
 		now = clock_now();
-		due = store_shard_due(reader, ca->id, now - home->crl_delay,
-			  now - home->crl_interval, now + CLOCK_BACK_MAX, &shard, &err) == 0
+		due = store_shard_due(reader, ca->id,
+			  chore_rests(chore) ? -1 : now - home->crl_delay, now - home->crl_interval,
+			  now + CLOCK_BACK_MAX, &shard, &err) == 0
 			  ? 1
 		      : err.code == FAIL_NOT_FOUND ? 0
 						   : -1;
@@ -246,12 +265,14 @@ house_crl(struct house *house, size_t at, const struct store_ca *row, struct sto
 	int due;
 
 	if (!chore_waits(&house->crl[at])) {
-		due = house_crl_due(smkid, ca, row->changed_event, reader, &err);
+		due = house_crl_due(
+		    smkid, ca, chore_rests(&house->crl[at]) ? 0 : row->changed_event, reader, &err);
 		(void)house_list(house, &house->crl[at], ca, &which, due, reader, &err);
 	}
 	if (!chore_waits(&house->delta[at])) {
 		which.kind = CRL_DELTA;
-		due = house_delta_due(smkid, ca, row->changed_event, reader, &err);
+		due = house_delta_due(smkid, ca,
+		    chore_rests(&house->delta[at]) ? 0 : row->changed_event, reader, &err);
 		(void)house_list(house, &house->delta[at], ca, &which, due, reader, &err);
 	}
 	if (!chore_waits(&house->shards[at]))
