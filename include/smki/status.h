@@ -27,8 +27,8 @@ struct status_result {
 };
 
 /*
- * As struct issue_task: done() once, from the committer's thread (or the caller's when the
- * committer refuses the job), which frees the task.
+ * As struct issue_task: done() once, from the committer's thread (or the caller's when there is no
+ * such certificate or the committer refuses the job), which frees the task.
  */
 struct status_task {
 	struct commit_job job; /* first: status.c's */
@@ -41,7 +41,8 @@ struct status_task {
 	    struct status_task *task, const struct status_result *result, const struct err *err);
 	void *arg;
 };
-/* Serial unknown: FAIL_NOT_FOUND. Illegal: FAIL_CONFLICT (lifecycle.h). */
-void status_run(struct committer *committer, struct status_task *task);
+/* The certificate is looked for with reader, in the caller's thread: the one writer does not wait
+ * for that. Serial unknown: FAIL_NOT_FOUND. Illegal: FAIL_CONFLICT (lifecycle.h). */
+void status_run(struct committer *committer, struct store *reader, struct status_task *task);
 
 #endif

@@ -240,6 +240,49 @@ out:
 	return r;
 }
 
+int
+store_cert_now(struct store *store, struct store_cert *cert, struct err *err)
+{
+	static const char sql[] =
+	    "SELECT state, reason, changed, invalid_since, event FROM certificate WHERE id = ?";
+	struct db_stmt *stmt = NULL;
+	bool row = false;
+
+	if (db_stmt(store->db, sql, &stmt, err) != 0)
+		return -1;
+	db_bind_int(stmt, 1, cert->id);
+	if (db_step(stmt, &row, err) != 0)
+		return -1;
+	if (!row)
+		return err_set(err, FAIL_NOT_FOUND, "certificate: there is none with number %lld",
+		    (long long)cert->id);
+	cert->state = (enum cert_state)db_int(stmt, 0);
+	cert->reason = (enum crl_reason)db_int(stmt, 1);
+	cert->changed = (time_t)db_int(stmt, 2);
+	cert->invalid_since = (time_t)db_int(stmt, 3);
+	cert->event = db_int(stmt, 4);
+	db_reset(stmt);
+	return 0;
+}
+
+int
+store_change_near(struct store *store, int64_t certificate, struct err *err)
+{
+	/* The leaf that the new event's entry goes to; the row's was read to find it. */
+	static const char sql[] =
+	    "SELECT max(id) FROM event INDEXED BY event_certificate WHERE certificate = ?";
+	struct db_stmt *stmt = NULL;
+	bool row = false;
+
+	if (db_stmt(store->db, sql, &stmt, err) != 0)
+		return -1;
+	db_bind_int(stmt, 1, certificate);
+	if (db_step(stmt, &row, err) != 0)
+		return -1;
+	db_reset(stmt);
+	return 0;
+}
+
 /* Block a key for ever, once. */
 static int
 store_key_block(struct store *store, const struct store_actor *actor, int64_t certificate,

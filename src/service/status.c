@@ -85,6 +85,7 @@ status_check_issuer(const struct status_task *task, const struct store_cert *cer
 	return 0;
 }
 
+/* What is known of the certificate may be older than the transaction, but only its state moves. */
 static int
 status_apply(struct commit_job *job, struct store *store, struct err *err)
 {
@@ -96,8 +97,7 @@ status_apply(struct commit_job *job, struct store *store, struct err *err)
 	struct state_now is;
 
 	result->already = false;
-	if (status_find(store, task, &result->cert, err) != 0 ||
-	    status_check_issuer(task, &result->cert, err) != 0 ||
+	if (store_cert_now(store, &result->cert, err) != 0 ||
 	    record_actor(store, request->uid, request->detail, &actor, err) != 0)
 		return -1;
 	is = (struct state_now){ result->cert.state, result->cert.reason,
@@ -112,7 +112,7 @@ status_apply(struct commit_job *job, struct store *store, struct err *err)
 		change.invalid_since = request->change.invalid_since;
 	}
 	if (store_cert_change(store, &actor, result->cert.id, &change, err) != 0 ||
-	    store_cert_get(store, result->cert.id, &result->cert, err) != 0)
+	    store_cert_now(store, &result->cert, err) != 0)
 		return -1;
 	fault_point("status.applied");
 	return 0;
@@ -134,13 +134,17 @@ status_committed(struct commit_job *job, const struct err *err)
 }
 
 void
-status_run(struct committer *committer, struct status_task *task)
+status_run(struct committer *committer, struct store *reader, struct status_task *task)
 {
+	struct store_cert *cert = &task->result.cert;
 	struct err err;
 
 	task->job.lane = COMMIT_STATE;
 	task->job.apply = status_apply;
 	task->job.done = status_committed;
-	if (committer_put(committer, &task->job, &err) != 0)
+	if (status_find(reader, task, cert, &err) != 0 ||
+	    status_check_issuer(task, cert, &err) != 0 ||
+	    store_change_near(reader, cert->id, &err) != 0 ||
+	    committer_put(committer, &task->job, &err) != 0)
 		task->done(task, NULL, &err);
 }

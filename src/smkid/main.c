@@ -33,6 +33,7 @@
  * asked for. */
 #define SMKID_WORK_MAX 2048
 #define SMKID_QUERIES_MAX 1024
+#define SMKID_CHANGES_MAX 1024
 #define SMKID_KEEPER_MAX 64
 #define SMKID_QUERY_THREADS 2
 
@@ -226,8 +227,15 @@ smkid_pools(struct smkid *smkid, const char *db, struct err *err)
 		.cache = smkid->home.db_reader_cache,
 		.threads = SMKID_QUERY_THREADS,
 		.max = SMKID_QUERIES_MAX };
+	/* One thread: changes happen in the order in which they were asked for. */
+	struct pool_conf changes = { .db = db,
+		.cache = smkid->home.db_reader_cache,
+		.threads = 1,
+		.prompt = true,
+		.max = SMKID_CHANGES_MAX };
 
-	if (pool_new(&workers, &smkid->workers, err) != 0)
+	if (pool_new(&workers, &smkid->workers, err) != 0 ||
+	    pool_new(&changes, &smkid->changes, err) != 0)
 		return -1;
 	return pool_new(&queries, &smkid->queries, err);
 }
@@ -343,6 +351,7 @@ smkid_end(struct smkid *smkid, struct store *store, struct store *aside)
 {
 	pool_free(smkid->keeper);
 	pool_free(smkid->queries);
+	pool_free(smkid->changes);
 	pool_free(smkid->workers);
 	smkid_refusals(smkid);
 	committer_stop(smkid->committer);

@@ -1,10 +1,11 @@
 /*
- * State changes and the acceptance of the clock: straight to the committer, ahead of all else.
+ * State changes and the acceptance of the clock: to the committer, ahead of all else.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "house.h"
+#include "pool.h"
 #include "smki/clock.h"
 #include "smki/mem.h"
 
@@ -29,10 +30,27 @@ change_end(struct status_task *task, const struct status_result *result, const s
 	free(task);
 }
 
+struct change_ask {
+	struct pool_item item; /* first */
+	struct status_task *task;
+};
+
+static void
+change_ask_run(struct pool_item *item, struct store *reader)
+{
+	struct change_ask *ask = (struct change_ask *)item;
+	struct status_task *task = ask->task;
+	struct request *req = task->arg;
+
+	free(ask);
+	status_run(req->smkid->committer, reader, task);
+}
+
 static void
 change_run(struct request *req, struct wire_in *in, bool ceremony)
 {
 	struct status_task *task = mem_alloc(sizeof(*task));
+	struct change_ask *ask;
 	struct err err;
 
 	if (admin_change_get(in, &task->request, &err) != 0) {
@@ -47,7 +65,14 @@ change_run(struct request *req, struct wire_in *in, bool ceremony)
 	task->page = req->smkid->page;
 	task->done = change_end;
 	task->arg = req;
-	status_run(req->smkid->committer, task);
+	ask = mem_alloc(sizeof(*ask));
+	ask->item.run = change_ask_run;
+	ask->task = task;
+	if (pool_put(req->smkid->changes, &ask->item, &err) != 0) {
+		free(ask);
+		free(task);
+		request_fail(req, &err);
+	}
 }
 
 void

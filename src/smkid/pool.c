@@ -159,7 +159,8 @@ pool_main(void *arg)
 	int64_t since;
 	size_t n;
 
-	thread_batch();
+	if (!pool->conf.prompt)
+		thread_batch();
 	for (;;) {
 		pthread_mutex_lock(&pool->lock);
 		pool_wait(pool);

@@ -26,7 +26,8 @@ struct pool_conf {
 	const char *db; /* path of the database */
 	long cache;	/* MiB of its pages that each thread keeps */
 	size_t threads;
-	size_t max; /* items waiting in each queue, more are FAIL_LIMIT */
+	bool prompt; /* somebody waits for each item, and there are few: not as thread_batch() */
+	size_t max;  /* items waiting in each queue, more are FAIL_LIMIT */
 	/* Called by a thread about every tick_ms; NULL = nothing to do by itself. */
 	void (*tick)(void *ctx, struct store *reader);
 	void *ctx;

@@ -38,6 +38,7 @@ struct smkid {
 	struct access *access;
 	struct pool *workers; /* issuing */
 	struct pool *queries; /* reading, streams */
+	struct pool *changes; /* of states, in their order */
 	struct pool *keeper;  /* one thread: CRLs, renewal, tokens that are away */
 	struct house *house;
 	struct imports *imports;

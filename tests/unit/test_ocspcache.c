@@ -89,7 +89,7 @@ world_change(
 	task->guard = w->rig->guard;
 	task->page = page;
 	task->done = world_done;
-	status_run(w->rig->committer, task);
+	status_run(w->rig->committer, w->rig->reader, task);
 	RIG(committer_run(w->rig->committer, &after, &rig_err));
 }
 

@@ -3,6 +3,7 @@
  * their arrival each, and neither fills the other's queue.
  */
 #include <pthread.h>
+#include <sched.h>
 
 #include "pool.h"
 #include "store_db.h"
@@ -193,7 +194,43 @@ test_full(void)
 	CHECK(done[1] == 'Z' && done[n_done - 1] == 'B');
 }
 
+static int policy;
+
+static void
+run_policy(struct pool_item *item, struct store *reader)
+{
+	(void)item;
+	(void)reader;
+	policy = sched_getscheduler(0);
+}
+
+/* Threads whose work somebody waits for come to a core before those that do much. */
+static void
+test_prompt(void)
+{
+	struct pool_conf conf = { .db = path, .cache = 1, .threads = 1, .max = QUEUE_MAX };
+	static const int policies[] = { SCHED_BATCH, SCHED_OTHER };
+	struct store *store = NULL;
+	struct err err;
+
+	store_dir();
+	MUST(store_open(path, STORE_CREATE, &store, &err));
+	store_close(store);
+	for (int i = 0; i < 2; i++) {
+		struct pool_item item = { .run = run_policy };
+
+		policy = -1;
+		conf.prompt = i == 1;
+		MUST(pool_new(&conf, &pool, &err));
+		MUST(pool_put(pool, &item, &err));
+		pool_free(pool);
+		CHECK(policy == policies[i]);
+	}
+	store_dir_end();
+}
+
 static const struct test_case cases[] = {
+	{ "prompt", test_prompt },
 	{ "turns", test_turns },
 	{ "shares", test_shares },
 	{ "together", test_together },

@@ -46,7 +46,7 @@ change(struct rig *r, const struct status_request *request)
 	task->guard = r->guard;
 	task->done = status_done;
 	task->arg = &o;
-	status_run(r->committer, task);
+	status_run(r->committer, r->reader, task);
 	RIG(committer_run(r->committer, &after, &rig_err));
 	CHECK(o.called == 1);
 	return o;
@@ -240,8 +240,87 @@ test_status_who(void)
 	rig_free(r);
 }
 
+struct gate {
+	struct commit_job job; /* first */
+	pthread_mutex_t lock;
+	pthread_cond_t moved;
+	bool at, open;
+};
+
+static int
+gate_apply(struct commit_job *job, struct store *store, struct err *err)
+{
+	struct gate *gate = (struct gate *)job;
+
+	pthread_mutex_lock(&gate->lock);
+	gate->at = true;
+	pthread_cond_broadcast(&gate->moved);
+	while (!gate->open)
+		pthread_cond_wait(&gate->moved, &gate->lock);
+	pthread_mutex_unlock(&gate->lock);
+	return 0;
+}
+
+static void
+gate_done(struct commit_job *job, const struct err *err)
+{
+	(void)job;
+	require(err == NULL);
+}
+
+/* What was read of a certificate before its turn came is not what a change begins at. */
+static void
+test_status_meanwhile(void)
+{
+	static const enum cert_action actions[] = { ACTION_HOLD, ACTION_HOLD, ACTION_REVOKE,
+		ACTION_HOLD, ACTION_REVOKE };
+	struct gate gate = {
+		.job = { .lane = COMMIT_STATE, .apply = gate_apply, .done = gate_done },
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.moved = PTHREAD_COND_INITIALIZER
+	};
+	struct commit_job after = { .lane = COMMIT_STATE, .apply = after_apply };
+	struct rig *r = rig_new();
+	struct store_new_cert row = rig_row(r, 1);
+	struct outcome o[ARRAY_LEN(actions)] = { 0 };
+	int64_t id = rig_add(r, &row, 1), event = rig_event(r);
+
+	RIG(committer_put(r->committer, &gate.job, &rig_err));
+	pthread_mutex_lock(&gate.lock);
+	while (!gate.at)
+		pthread_cond_wait(&gate.moved, &gate.lock);
+	pthread_mutex_unlock(&gate.lock);
+	for (size_t i = 0; i < ARRAY_LEN(actions); i++) {
+		struct status_task *task = mem_alloc(sizeof(*task));
+
+		task->request = request_of(&row.serial, actions[i], REASON_SUPERSEDED);
+		task->cas = r->cas;
+		task->guard = r->guard;
+		task->done = status_done;
+		task->arg = &o[i];
+		status_run(r->committer, r->reader, task);
+		CHECK(o[i].called == 0);
+	}
+	pthread_mutex_lock(&gate.lock);
+	gate.open = true;
+	pthread_cond_broadcast(&gate.moved);
+	pthread_mutex_unlock(&gate.lock);
+	RIG(committer_run(r->committer, &after, &rig_err));
+	CHECK(o[0].ok && !o[0].result.already && o[0].result.cert.state == CERT_HOLD);
+	CHECK(o[0].result.cert.reason == REASON_CERTIFICATE_HOLD);
+	CHECK(o[0].result.cert.event == event + 1);
+	CHECK(o[1].ok && o[1].result.already && o[1].result.cert.event == event + 1);
+	CHECK(o[2].ok && !o[2].result.already && o[2].result.cert.state == CERT_REVOKED);
+	CHECK(o[2].result.cert.event == event + 2 && o[2].result.cert.id == id);
+	CHECK(refused(&o[3], FAIL_CONFLICT, ""));
+	CHECK(o[4].ok && o[4].result.already && o[4].result.cert.event == event + 2);
+	CHECK(rig_event(r) == event + 2);
+	rig_free(r);
+}
+
 static const struct test_case cases[] = {
 	{ "every state and action", test_status_pairs },
+	{ "a change meanwhile", test_status_meanwhile },
 	{ "the event", test_status_event },
 	{ "clock in doubt", test_status_clock },
 	{ "whose certificate", test_status_who },
