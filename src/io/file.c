@@ -144,7 +144,7 @@ out:
 int
 file_read_own(const char *path, size_t max, struct buf *out, struct err *err)
 {
-	int fd, r;
+	int fd = -1, r;
 
 	if (file_open_own(path, S_IWGRP | S_IWOTH, "is writable by group or others", &fd, err) != 0)
 		return -1;
@@ -157,7 +157,7 @@ int
 file_read_secret(const char *path, size_t max, struct buf *out, struct err *err)
 {
 	size_t start = out->len;
-	int fd, r = -1;
+	int fd = -1, r = -1;
 
 	if (file_open_own(path, S_IWGRP | S_IRWXO, "is open to others; chmod 0400", &fd, err) != 0)
 		return -1;
