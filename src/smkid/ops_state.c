@@ -1,6 +1,8 @@
 /*
- * State changes and the acceptance of the clock: to the committer, ahead of all else.
+ * State changes and the acceptance of the clock: in the order in which they were asked for to the
+ * committer, and there ahead of all else.
  */
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -89,6 +91,7 @@ op_ca_change(struct request *req, struct wire_in *in)
 
 struct clock_job {
 	struct commit_job job; /* first */
+	struct pool_item item;
 	struct request *req;
 	time_t accepted;
 };
@@ -124,6 +127,18 @@ clock_done(struct commit_job *job, const struct err *err)
 	free(clock);
 }
 
+static void
+clock_run(struct pool_item *item, struct store *reader)
+{
+	struct clock_job *clock = (struct clock_job *)((char *)item -
+						       offsetof(struct clock_job, item));
+	struct err err;
+
+	(void)reader;
+	if (committer_put(clock->req->smkid->committer, &clock->job, &err) != 0)
+		clock_done(&clock->job, &err);
+}
+
 void
 op_clock(struct request *req, struct wire_in *in)
 {
@@ -133,9 +148,10 @@ op_clock(struct request *req, struct wire_in *in)
 	clock->job = (struct commit_job){
 		.lane = COMMIT_STATE, .apply = clock_apply, .done = clock_done
 	};
+	clock->item.run = clock_run;
 	clock->req = req;
 	if (wire_end(in, "clock", &err) != 0 ||
-	    committer_put(req->smkid->committer, &clock->job, &err) != 0) {
+	    pool_put(req->smkid->changes, &clock->item, &err) != 0) {
 		free(clock);
 		request_fail(req, &err);
 	}
