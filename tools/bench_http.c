@@ -40,6 +40,11 @@
 #define HTTP_EVENTS 256
 /* A server that is silent for so long has failed. */
 #define HTTP_WAIT_MS 10000
+/* With fewer connections than this, two servers are asked in turn so many times a run: whether the
+ * server's thread and the client's stand on one core or on two is chance, lasts as long as the
+ * connection, and is worth a factor of two. More connections average that out by themselves. */
+#define HTTP_FEW 8
+#define HTTP_TURNS 50
 
 struct conn {
 	int fd;
@@ -280,37 +285,55 @@ process_us(long pid)
 	return (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK);
 }
 
+/* What was answered in the turns of a run. */
+struct sample {
+	int64_t *us; /* of each answer */
+	size_t n;
+	int64_t took_us;
+	double cpu_us;
+};
+
 static void
-load_result(struct thread *t, size_t n, int64_t took_us, struct result *out)
+sample_add(struct sample *sample, const struct thread *t, size_t n)
 {
-	int64_t *all;
-	size_t done = 0;
+	size_t all = sample->n;
+	int64_t *us;
 
 	for (size_t i = 0; i < n; i++)
-		done += t[i].done;
-	if (done == 0)
+		all += t[i].done;
+	if (all == sample->n)
 		http_die("no request was made");
-	all = mem_array(done, sizeof(*all));
-	done = 0;
+	us = mem_array(all, sizeof(*us));
+	if (sample->n > 0)
+		memcpy(us, sample->us, sample->n * sizeof(*us));
 	for (size_t i = 0; i < n; i++) {
-		memcpy(all + done, t[i].us, t[i].done * sizeof(*all));
-		done += t[i].done;
+		memcpy(us + sample->n, t[i].us, t[i].done * sizeof(*us));
+		sample->n += t[i].done;
 	}
-	bench_sort(all, done);
-	out->rate = (double)done * 1e6 / (double)took_us;
-	out->p50_ms = bench_quantile_ms(all, done, 0.5);
-	out->p99_ms = bench_quantile_ms(all, done, 0.99);
-	free(all);
+	free(sample->us);
+	sample->us = us;
+}
+
+/* Frees what the sample holds. */
+static void
+sample_result(struct sample *sample, struct result *out)
+{
+	bench_sort(sample->us, sample->n);
+	out->rate = (double)sample->n * 1e6 / (double)sample->took_us;
+	out->p50_ms = bench_quantile_ms(sample->us, sample->n, 0.5);
+	out->p99_ms = bench_quantile_ms(sample->us, sample->n, 0.99);
+	out->cpu_us = sample->cpu_us / (double)sample->n;
+	free(sample->us);
 }
 
 /* once: each request one time; else for ms. */
 static void
-load_run(struct load *load, const struct sockaddr_in *to, bool once, long ms, long pid,
-    struct result *out)
+load_turn(struct load *load, const struct sockaddr_in *to, bool once, long ms, long pid,
+    struct sample *sample)
 {
 	size_t n = load->connections < HTTP_THREADS ? (size_t)load->connections : HTTP_THREADS;
 	struct thread t[HTTP_THREADS] = { 0 };
-	int64_t start = clock_mono_us(), took;
+	int64_t start = clock_mono_us();
 	double before = process_us(pid);
 
 	load->to = *to;
@@ -328,9 +351,9 @@ load_run(struct load *load, const struct sockaddr_in *to, bool once, long ms, lo
 	}
 	for (size_t i = 0; i < n; i++)
 		pthread_join(t[i].id, NULL);
-	took = clock_mono_us() - start;
-	load_result(t, n, took, out);
-	out->cpu_us = (process_us(pid) - before) / (out->rate * (double)took / 1e6);
+	sample->took_us += clock_mono_us() - start;
+	sample->cpu_us += process_us(pid) - before;
+	sample_add(sample, t, n);
 	for (size_t i = 0; i < n; i++) {
 		close(t[i].epoll);
 		free(t[i].conns);
@@ -346,30 +369,49 @@ struct options {
 };
 
 static void
+run_line(const struct options *o, long run, const struct result *got, const struct result *most)
+{
+	char what[256];
+
+	printf("  %3ld  %10.0f  %12.0f  %5.2f  %6.2f  %6.2f\n", run, most->rate, got->rate,
+	    most->rate > 0 ? got->rate / most->rate : 0, got->p50_ms, got->p99_ms);
+	fflush(stdout);
+	bench_line(o->name, "1/s", got->rate, most->rate, o->target);
+	snprintf(what, sizeof(what), "%s: p99", o->name);
+	bench_line(what, "ms", got->p99_ms, most->p99_ms, "");
+	if (o->pid == 0)
+		return;
+	snprintf(what, sizeof(what), "%s: server", o->name);
+	bench_line(what, "us", got->cpu_us, most->cpu_us, "");
+}
+
+static void
 load_runs(struct load *load, const struct options *o, const struct sockaddr_in *to,
     const struct sockaddr_in *bare)
 {
+	const bool few = o->connections < HTTP_FEW && o->ms >= HTTP_TURNS;
+	const long turns = bare != NULL && few ? HTTP_TURNS : 1;
 	struct result most = { .rate = o->bound }, got;
-	char what[256], cpu[256];
+	struct sample sample = { 0 }, bound;
 
-	if (o->warm)
-		load_run(load, to, true, 0, 0, &got);
+	if (o->warm) {
+		load_turn(load, to, true, 0, 0, &sample);
+		free(sample.us);
+	}
 	printf("%s: %ld connections, %zu requests, %ld ms a run\n"
 	       "  run   bound 1/s  answered 1/s  ratio  p50 ms  p99 ms\n",
 	    o->name, o->connections, load->n, o->ms);
-	snprintf(what, sizeof(what), "%s: p99", o->name);
-	snprintf(cpu, sizeof(cpu), "%s: server", o->name);
 	for (long i = 0; i < o->runs; i++) {
+		sample = bound = (struct sample){ 0 };
+		for (long turn = 0; turn < turns; turn++) {
+			if (bare != NULL)
+				load_turn(load, bare, false, o->ms / turns, o->bare_pid, &bound);
+			load_turn(load, to, false, o->ms / turns, o->pid, &sample);
+		}
+		sample_result(&sample, &got);
 		if (bare != NULL)
-			load_run(load, bare, false, o->ms, o->bare_pid, &most);
-		load_run(load, to, false, o->ms, o->pid, &got);
-		printf("  %3ld  %10.0f  %12.0f  %5.2f  %6.2f  %6.2f\n", i + 1, most.rate, got.rate,
-		    most.rate > 0 ? got.rate / most.rate : 0, got.p50_ms, got.p99_ms);
-		fflush(stdout);
-		bench_line(o->name, "1/s", got.rate, most.rate, o->target);
-		bench_line(what, "ms", got.p99_ms, most.p99_ms, "");
-		if (o->pid != 0)
-			bench_line(cpu, "us", got.cpu_us, most.cpu_us, "");
+			sample_result(&bound, &most);
+		run_line(o, i + 1, &got, &most);
 	}
 }
 
