@@ -218,10 +218,16 @@ store_is_moved(const struct store *store)
 
 /* ---- transactions ---- */
 
+bool
+store_is_writing(const struct store *store)
+{
+	return store_in_transaction(store) && !store->view;
+}
+
 int
 store_need_transaction(const struct store *store, struct err *err)
 {
-	if (store_in_transaction(store) && !store->view)
+	if (store_is_writing(store))
 		return 0;
 	return err_set(err, FAIL_UNAVAILABLE,
 	    "database: there is no transaction to write in (it was rolled back)");
@@ -242,7 +248,7 @@ static void
 store_forget(struct store *store)
 {
 	store->n_profiles = 0;
-	store->event = 0;
+	store->event = store->certificate = 0;
 }
 
 int
@@ -404,9 +410,9 @@ store_event_next(struct store *store, int64_t *id, struct err *err)
 {
 	time_t time;
 
-	if (store->event == 0 && store_event_newest(store, &store->event, &time, err) != 0)
+	if (store_event_newest(store, id, &time, err) != 0)
 		return -1;
-	*id = store->event + 1;
+	++*id;
 	return 0;
 }
 
@@ -441,6 +447,7 @@ store_event_put(struct store *store, const struct store_actor *actor,
 	db_bind_int(stmt, 13, next);
 	if (db_run(stmt, err) != 0)
 		return -1;
+	store->event_time = actor->now;
 	*id = store->event = next;
 	return 0;
 }
@@ -464,11 +471,20 @@ store_event_newest(struct store *store, int64_t *id, time_t *time, struct err *e
 	struct db_stmt *stmt = NULL;
 	bool row = false;
 
+	if (store->event != 0 && store_is_writing(store)) {
+		*id = store->event;
+		*time = store->event_time;
+		return 0;
+	}
 	if (db_stmt(store->db, sql, &stmt, err) != 0 || db_step(stmt, &row, err) != 0)
 		return -1;
 	*id = row ? db_int(stmt, 0) : 0;
 	*time = row ? (time_t)db_int(stmt, 1) : 0;
 	db_reset(stmt);
+	if (store_is_writing(store)) {
+		store->event = *id;
+		store->event_time = *time;
+	}
 	return 0;
 }
 

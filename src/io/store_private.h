@@ -22,14 +22,19 @@ struct store {
 		char name[NAME_LEN];
 		int64_t id;
 	} profile[STORE_PROFILES_KEPT];
-	/* The newest event, remembered as long as these; 0 = not read yet. */
+	/* The newest event with its time and the newest certificate, remembered as long as these;
+	 * 0 = not read yet. */
 	int64_t event;
+	time_t event_time;
+	int64_t certificate;
 	int spilled; /* db_spilled when the present transaction began */
 };
 
 /* 0 inside a write transaction, else FAIL_UNAVAILABLE: SQLite may have rolled it back by itself,
  * and a write after that would be a transaction of its own. */
 int store_need_transaction(const struct store *store, struct err *err) MUST_USE;
+/* Inside a write transaction: what is remembered of it holds. */
+bool store_is_writing(const struct store *store);
 
 /* An event's columns; 0 and -1 as in struct store_event. */
 struct store_event_new {

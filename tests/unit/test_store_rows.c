@@ -139,8 +139,10 @@ test_savepoint(void)
 			      three = cert_of(3, der5);
 	struct store_cert got;
 	struct err err;
+	const struct store_actor later = { .uid = actor.uid, .now = actor.now + 1 };
 	bool fatal, taken = true;
 	int64_t id = 0, before;
+	time_t time;
 
 	MUST(store_begin(store, &err));
 	MUST(store_savepoint(store, &err));
@@ -176,9 +178,21 @@ test_savepoint(void)
 	CHECK_STR(err.msg, "device 0000000000000001: is registered with hwType 1.2.3, not 1.2.4");
 	MUST(store_undo(store, &err));
 
+	/* what was recorded and undone gives its numbers and its time back */
+	MUST(store_savepoint(store, &err));
+	two = cert_of(2, der5);
+	MUST(store_cert_add(store, &later, &two, &id, &taken, &err));
+	CU_ASSERT_EQUAL(id, 2);
+	MUST(store_event_newest(store, &id, &time, &err));
+	CHECK(id > before && time == later.now);
+	MUST(store_undo(store, &err));
+	MUST(store_event_newest(store, &id, &time, &err));
+	CHECK(id == before && time == actor.now);
+
 	MUST(store_savepoint(store, &err));
 	three.profile = "other-profile";
 	MUST(store_cert_add(store, &actor, &three, &id, &taken, &err));
+	CU_ASSERT_EQUAL(id, 2);
 	MUST(store_release(store, &err));
 	two = cert_of(2, der5);
 	two.profile = "new-profile";
