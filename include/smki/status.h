@@ -27,8 +27,8 @@ struct status_result {
 };
 
 /*
- * As struct issue_task: done() once, from the committer's thread (or the caller's when there is no
- * such certificate or the committer refuses the job), which frees the task.
+ * As struct issue_task: done() once, from the committer's thread (or the caller's when the change is
+ * refused before it has its turn there), which frees the task.
  */
 struct status_task {
 	struct commit_job job; /* first: status.c's */

@@ -40,6 +40,7 @@ struct chore {
 	int64_t not_before_ms;
 	int64_t retry_ms;
 	struct pace pace;	 /* lists: of what they cost */
+	bool rests;		 /* as it was last asked */
 	char cause[ERR_MSG_MAX]; /* "" = it went well; under the house's lock */
 };
 
@@ -138,10 +139,11 @@ house_crl_gone(const struct smkid *smkid, const struct ca *ca, const struct crl_
 
 /* Lists are made because of changes for a small part of the time only, however long they are; not
  * the waits for the disk and the token. */
-static int
-chore_rests(const struct chore *chore)
+static bool
+chore_rests(struct chore *chore)
 {
-	return pace_rests(&chore->pace, clock_mono_ms());
+	chore->rests = pace_rests(&chore->pace, clock_mono_ms());
+	return chore->rests;
 }
 
 /* 1 when a list that shows crl is to be followed by one that shows changed. The clock may have been
@@ -206,7 +208,9 @@ house_list(struct house *house, struct chore *chore, const struct ca *ca,
 	int r;
 
 	if (due == 0) {
-		chore_note(house, chore, "crl", NULL);
+		/* At rest nothing was tried: what failed is no better for that. */
+		if (!chore->rests)
+			chore_note(house, chore, "crl", NULL);
 		return 0;
 	}
 	house_crlgen(smkid, &conf);
@@ -457,9 +461,13 @@ static void
 house_no_pauses(struct house *house)
 {
 	house->look.not_before_ms = house->server.not_before_ms = 0;
-	for (size_t i = 0; i < STORE_CAS_MAX; i++)
+	for (size_t i = 0; i < STORE_CAS_MAX; i++) {
 		house->crl[i].not_before_ms = house->delta[i].not_before_ms =
 		    house->shards[i].not_before_ms = house->responder[i].not_before_ms = 0;
+		house->crl[i].pace = house->delta[i].pace = house->shards[i].pace = (struct pace){
+			0
+		};
+	}
 }
 
 void

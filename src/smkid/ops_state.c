@@ -72,8 +72,7 @@ change_run(struct request *req, struct wire_in *in, bool ceremony)
 	ask->task = task;
 	if (pool_put(req->smkid->changes, &ask->item, &err) != 0) {
 		free(ask);
-		free(task);
-		request_fail(req, &err);
+		task->done(task, NULL, &err);
 	}
 }
 
