@@ -252,7 +252,10 @@ main_stop(struct parts *p)
 		log_warn("stop: a thread is still busy; ending without it");
 		_exit(EXIT_DONE);
 	}
+	/* A connection that outlasted the wait may have sent its request until now. */
 	server_stop(p->server);
+	for (int i = 0; i < WORKS; i++)
+		workers_free(p->workers[i]);
 	keeper_free(p->keeper);
 	tls_free(p->tls);
 	link_free(p->link);

@@ -202,9 +202,14 @@ workers_stop(struct workers *w, int timeout_ms)
 		return -1;
 	for (size_t i = 0; i < w->n; i++)
 		pthread_join(w->thread[i], NULL);
+	return 0;
+}
+
+void
+workers_free(struct workers *w)
+{
 	pthread_cond_destroy(&w->ended);
 	pthread_cond_destroy(&w->filled);
 	pthread_mutex_destroy(&w->lock);
 	free(w);
-	return 0;
 }

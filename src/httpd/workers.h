@@ -26,9 +26,11 @@ struct workers *workers_new(struct httpd *httpd, struct link *link, size_t n, si
 /* 0, or -1 when the queue is full or the workers stop: done will not be called. */
 int workers_put(struct workers *workers, struct work *work) MUST_USE;
 /*
- * Answer what waits with 503, end the threads within timeout_ms and free. -1 when a thread is
- * still busy then: nothing is freed and the process is to end.
+ * Answer what waits with 503 and end the threads within timeout_ms; nothing more is taken in. -1
+ * when a thread is still busy then: they cannot be freed and the process is to end.
  */
 int workers_stop(struct workers *workers, int timeout_ms) MUST_USE;
+/* Once stopped, and once nobody is left who might put something in. */
+void workers_free(struct workers *workers);
 
 #endif

@@ -113,6 +113,7 @@ test_workers(void)
 	CHECK(workers_put(workers, &work[3]) == 0);
 	gate_wait(&gate.done, 4);
 	CHECK(workers_stop(workers, 10000) == 0);
+	workers_free(workers);
 	for (size_t i = 0; i < ARRAY_LEN(work); i++)
 		http_response_free(&work[i].response);
 	httpd_free(httpd);
@@ -173,6 +174,7 @@ test_workers_parts(void)
 	pthread_mutex_unlock(&gate.lock);
 	gate_wait(&gate.done, ARRAY_LEN(work));
 	CHECK(workers_stop(workers, 10000) == 0);
+	workers_free(workers);
 	CU_ASSERT_EQUAL(parts.begun, 6);
 	CU_ASSERT_EQUAL(parts.ended, 5);
 	/* Four together, one of them without a second part; then one; then the last. */

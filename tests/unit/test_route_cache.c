@@ -424,6 +424,7 @@ test_ocsp_late(void)
 		pthread_mutex_destroy(&w.lock);
 	}
 	CHECK(workers_stop(workers, DEADLINE_MS) == 0);
+	workers_free(workers);
 	cache_end();
 }
 

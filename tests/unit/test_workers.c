@@ -128,14 +128,30 @@ test_overwritten(void)
 	ocspcache_flush(httpd->cache);
 	CU_ASSERT_EQUAL(ask(), 1);
 	CHECK(workers_stop(workers, 10000) == 0);
+	workers_free(workers);
 	httpd_free(httpd);
 	store_close(store);
 	buf_free(&older);
 	CHECK(file_remove_tree(home.dir, &err) == 0);
 }
 
+/* A connection that outlasted the wait of a stop: its request finds nobody, and nothing freed. */
+static void
+test_stopped(void)
+{
+	struct httpd *httpd = httpd_new(&home);
+	struct work work = { .done = ask_done, .deadline_ms = clock_mono_ms() + 3600000 };
+
+	workers = workers_new(httpd, NULL, 2, 2);
+	CHECK(workers_stop(workers, 10000) == 0);
+	CU_ASSERT_EQUAL(workers_put(workers, &work), -1);
+	workers_free(workers);
+	httpd_free(httpd);
+}
+
 static const struct test_case cases[] = {
 	{ "an overwritten database", test_overwritten },
+	{ "a request after the stop", test_stopped },
 };
 
 TEST_MAIN("workers", cases)
