@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "exchange.h"
@@ -25,6 +26,7 @@ struct port {
 	struct listener listener;
 	struct server *server;
 	struct MHD_Daemon *daemon; /* NULL = there is none */
+	int quiesced;		   /* where it listened; -1 = it does still, or never did */
 };
 
 struct server {
@@ -457,6 +459,7 @@ server_start(const struct server_conf *conf, struct server **out, struct err *er
 	MHD_set_panic_func(server_panic, server);
 	for (int i = 0; i < LISTENERS; i++) {
 		server->port[i].server = server;
+		server->port[i].quiesced = -1;
 		listener_init(
 		    &server->port[i].listener, conf->httpd, (enum httpd_listener)i, conf->tls);
 		if (conf->listen_fd[i] >= 0)
@@ -506,15 +509,17 @@ server_quiesce(struct server *server, int timeout_ms)
 {
 	static const struct timespec moment = { .tv_nsec = 20 * 1000000L };
 	int64_t until = clock_mono_ms() + timeout_ms;
-	int fd;
 
 	atomic_store(&server->stopping, true);
 	for (int i = 0; i < LISTENERS; i++) {
-		if (server->port[i].daemon == NULL)
+		struct port *port = &server->port[i];
+
+		if (port->daemon == NULL)
 			continue;
-		fd = MHD_quiesce_daemon(server->port[i].daemon);
-		if (fd >= 0)
-			close(fd);
+		port->quiesced = MHD_quiesce_daemon(port->daemon);
+		/* Nobody connects any more; the library's threads may still name the descriptor. */
+		if (port->quiesced >= 0)
+			shutdown(port->quiesced, SHUT_RDWR);
 	}
 	held_flush(server->held);
 	while (server_end(server) > 0 && clock_mono_ms() < until)
@@ -529,6 +534,8 @@ server_stop(struct server *server)
 	for (int i = 0; i < LISTENERS; i++) {
 		if (server->port[i].daemon != NULL)
 			MHD_stop_daemon(server->port[i].daemon);
+		if (server->port[i].quiesced >= 0)
+			close(server->port[i].quiesced);
 		listener_free(&server->port[i].listener);
 	}
 	held_free(server->held);

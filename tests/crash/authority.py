@@ -114,12 +114,15 @@ class Authority:
 
     def init(self):
         self.must('init', '--http', '127.0.0.1:0', '--https', '127.0.0.1:0')
+        self.configure('delay = 10s', 'delay = 1s')
+
+    def configure(self, was, now):
         conf = os.path.join(self.home, 'smki.conf')
         with open(conf, encoding='utf-8') as f:
             text = f.read()
-        require('delay = 10s' in text, 'smki.conf has no delay to shorten')
+        require(was in text, f'smki.conf has no "{was}" to change')
         with open(conf, 'w', encoding='utf-8') as f:
-            f.write(text.replace('delay = 10s', 'delay = 1s'))
+            f.write(text.replace(was, now))
 
     def export(self):
         """The CA certificates, alone and together, for the openssl command."""

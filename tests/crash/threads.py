@@ -9,6 +9,7 @@ import random
 import re
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -24,6 +25,8 @@ from checks import openssl  # noqa: E402
 OPERATORS = 4
 METERS = 8        # of each operator
 ASKERS = 4
+HTTP_WORKERS = 16
+STOPS = 8
 # A report of the sanitizer; of several processes' lines in one log, those of others may be within.
 RULE = '=' * 18 + '\n'
 REPORT = re.compile(RULE + 'WARNING: ThreadSanitizer.*?(?:' + RULE + r'|\Z)', re.DOTALL)
@@ -137,6 +140,47 @@ def end(process, what):
     require(status == 0, f'{what} ends with {status} on SIGTERM')
 
 
+class Knocks:
+    """Clients that connect again and again, whatever comes of it, until they are told to stop."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(':', 1)
+        self.server = host, int(port)
+        self.answers = 0
+        self.stopping = threading.Event()
+        self.clients = [threading.Thread(target=self.knock) for _ in range(ASKERS)]
+
+    def knock(self):
+        while not self.stopping.is_set():
+            try:
+                with socket.create_connection(self.server, STOP_S) as s:
+                    s.sendall(b'GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n')
+                    while s.recv(4096):
+                        self.answers += 1
+            except OSError:
+                continue
+
+    def __enter__(self):
+        for t in self.clients:
+            t.start()
+        return self
+
+    def __exit__(self, *why):
+        self.stopping.set()
+        for t in self.clients:
+            t.join()
+
+
+def stops(a):
+    """smki-httpd ends while clients connect, with more threads of its HTTP library than usual."""
+    a.configure('[http]', f'[http]\nworkers = {HTTP_WORKERS}')
+    for _ in range(STOPS):
+        a.start_httpd()
+        with Knocks(a.http) as knocks:
+            wait_until('some answers', STOP_S, lambda: knocks.answers > ASKERS)
+            end(a.httpd, 'smki-httpd')
+
+
 def run(a):
     a.init()
     a.start()
@@ -160,6 +204,7 @@ def run(a):
         end(a.smkid, 'smkid')
 
     ending.run(stop)
+    stops(a)
     return load
 
 

@@ -9,9 +9,9 @@ needs openssl curl
 
 raw=$source/tests/system/http_raw.py
 
-# ours WORD TIMEOUT: checks over plain sockets.
+# ours WORD TIMEOUT [PID]: checks over plain sockets.
 ours() {
-	said=$("$python" "$raw" "$1" "$http" "$2") || fail "$1: $said"
+	said=$("$python" "$raw" "$1" "$http" "$2" ${3+"$3"}) || fail "$1: $said"
 	checks=$((checks + said))
 }
 
@@ -67,7 +67,9 @@ within 10 "the other one is read" says_of good
 rm "$home"/db/smki.db*
 mv "$work/aside"/smki.db* "$home/db"
 within 10 "and the first one again, by the same process" says_of revoked
-kill -TERM "$httpd"
+
+title "stop"
+ours stop 60 "$httpd"
 ended "$httpd"
 same "smki-httpd ends with 0 on SIGTERM" 0 "$ended"
 finish

@@ -1,11 +1,14 @@
 """What no proper HTTP client sends, over plain sockets. Used by http.sh.
 
     http_raw.py framing|halves|address|crowd ADDR:PORT SECONDS
+    http_raw.py stop ADDR:PORT SECONDS PID
 
-SECONDS is [http] timeout. Prints the number of checks; the first that fails ends it with want
+SECONDS is [http] timeout, PID who listens. Prints the number of checks; the first that fails ends it with want
 and got.
 """
+import os
 import re
+import signal
 import socket
 import sys
 import time
@@ -13,6 +16,7 @@ import time
 checks = 0
 POST = "POST /ocsp HTTP/1.1\r\nHost: x\r\nContent-Type: application/ocsp-request\r\n"
 HEALTH = "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+FILE = "GET /ca/issuing.cer HTTP/1.1\r\nHost: x\r\n\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 # An OCSP answer to what is no OCSP request.
 MALFORMED = b"\x30\x03\x0a\x01\x01"
@@ -164,10 +168,33 @@ def crowd(server, seconds):
         peer.close()
 
 
-def main(word, where, seconds):
-    what = {"framing": framing, "halves": halves, "address": address, "crowd": crowd}[word]
+def stop(server, seconds, pid):
+    """A request under way is answered; nobody else is let in meanwhile."""
+    with connect(server) as peer:
+        peer.sendall(FILE[:-2].encode())
+        # Served after it: its request line was read.
+        with connect(server) as another:
+            another.sendall(FILE.encode())
+            same("before", [200], statuses(another.recv(4096)))
+        os.kill(int(pid), signal.SIGTERM)
+        begun, refused = time.monotonic(), False
+        while not refused and time.monotonic() - begun < seconds:
+            try:
+                connect(server).close()
+            except ConnectionRefusedError:
+                refused = True
+        same("a connection after the stop is refused", True, refused)
+        peer.sendall(b"\r\n")
+        answer = to_end(peer)
+    same("the request under way", [200], statuses(answer))
+    same("is the last one", True, b"Connection: close" in answer)
+
+
+def main(word, where, seconds, *more):
+    what = {"framing": framing, "halves": halves, "address": address, "crowd": crowd,
+            "stop": stop}[word]
     host, port = where.rsplit(":", 1)
-    what((host, int(port)), float(seconds))
+    what((host, int(port)), float(seconds), *more)
     print(checks)
 
 
