@@ -326,10 +326,11 @@ http_is_fresh(const struct http_request *request, const struct http_validity *v)
 		return 0;
 	if (request->if_none_match != NULL)
 		return http_tag_listed(request->if_none_match, v->etag);
-	/* A date still to come proves nothing (RFC 9110 13.1.3). */
+	/* A date still to come proves nothing (RFC 9110 13.1.3), nor does one after the body's: a
+	 * list made after the clock was set back is the newer one with the older date. */
 	return v->dated && request->if_modified_since != NULL &&
 	       http_date_parse(request->if_modified_since, &since) == 0 && since <= v->now &&
-	       v->modified <= since;
+	       since == v->modified;
 }
 
 void

@@ -134,8 +134,8 @@ struct http_validity {
  * ETag, Last-Modified (not after now), Expires and Cache-Control: max-age from now, or modified
  * when that is later, to expires, at most HTTP_CACHE_MAX, never negative. The status becomes 304
  * when a GET or HEAD carries a validator that still holds (If-None-Match before
- * If-Modified-Since, RFC 9110 13.2.2), else 200. The body is there in both cases: a 304 tells its
- * length and does not carry it (RFC 9110 8.6).
+ * If-Modified-Since, RFC 9110 13.2.2; of dates only modified itself), else 200. The body is there
+ * in both cases: a 304 tells its length and does not carry it (RFC 9110 8.6).
  */
 void http_validate(const struct http_request *request, const struct http_validity *validity,
     struct http_response *response);

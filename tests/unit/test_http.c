@@ -70,6 +70,8 @@ test_validate(void)
 		{ "undated, tag", HTTP_GET, "\"abc\"", NULL, 60, 1, "max-age=60" },
 		{ "earlier date", HTTP_GET, NULL, "Sun, 06 Nov 1994 08:49:36 GMT", 60, 0,
 		    "max-age=60" },
+		{ "later date", HTTP_GET, NULL, "Sun, 06 Nov 1994 08:49:38 GMT", 60, 0,
+		    "max-age=60" },
 		{ "date to come", HTTP_GET, NULL, "Sun, 06 Nov 1994 08:59:37 GMT", 60, 0,
 		    "max-age=60" },
 		{ "no date", HTTP_GET, NULL, "yesterday", 60, 0, "max-age=60" },
