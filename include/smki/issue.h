@@ -120,18 +120,21 @@ int issue_new(const struct issue_conf *conf, struct issue **out, struct err *err
 void issue_free(struct issue *issue);
 
 /* The task is going to be queued for a worker: the committer may wait for it. Without a call it does
- * so from issue_begin on. issue_dismiss: it was not queued; done() is not called. */
+ * so from issue_prepare on. issue_dismiss: it was not queued; done() is not called. */
 void issue_expect(struct issue *issue, struct issue_task *task);
 void issue_dismiss(struct issue *issue, struct issue_task *task);
 
 /* Steps 1-4 in the calling worker thread, with the worker's own read-only store; then hand over. */
 void issue_run(struct issue *issue, struct issue_task *task, struct store *reader);
 /*
- * The same in two parts. true: the token signs, issue_finish waits for it and is to be called by
- * the same thread, which may begin and finish others meanwhile but waits for nothing else. false:
- * the task went its way and is not the caller's any more.
+ * The same in three parts, called by the same thread one after the other. issue_prepare: what needs
+ * neither database nor token. issue_begin: looks into the database, in a view of its own or in one
+ * that was begun after issue_prepare, and the token begins to sign. issue_finish waits for it. In
+ * between the thread may do the same with others but waits for nothing else. false: the task went
+ * its way and is not the caller's any more.
  */
-bool issue_begin(struct issue *issue, struct issue_task *task, struct store *reader);
+bool issue_prepare(struct issue *issue, struct issue_task *task);
+bool issue_begin(struct issue_task *task, struct store *reader);
 void issue_finish(struct issue *issue, struct issue_task *task);
 
 #endif

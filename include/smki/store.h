@@ -61,7 +61,8 @@ int store_release(struct store *store, struct err *err) MUST_USE;
 int store_undo(struct store *store, struct err *err) MUST_USE;
 
 /* One consistent view over several reads, as of now (READ or WRITE handle, outside a transaction).
- * What it sees is committed. */
+ * What it sees is committed. One within another is the outer one, which lasts until both have ended.
+ */
 int store_view_begin(struct store *store, struct err *err) MUST_USE;
 void store_view_end(struct store *store);
 

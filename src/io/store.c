@@ -221,7 +221,7 @@ store_is_moved(const struct store *store)
 bool
 store_is_writing(const struct store *store)
 {
-	return store_in_transaction(store) && !store->view;
+	return store_in_transaction(store) && store->view == 0;
 }
 
 int
@@ -284,7 +284,7 @@ void
 store_rollback(struct store *store)
 {
 	store_forget(store);
-	store->view = false;
+	store->view = 0;
 	db_rollback(store->db);
 }
 
@@ -340,9 +340,13 @@ store_view_begin(struct store *store, struct err *err)
 	int64_t id;
 	time_t time;
 
+	if (store->view > 0) {
+		store->view++;
+		return 0;
+	}
 	if (store_run(store, sql, err) != 0)
 		return -1;
-	store->view = true;
+	store->view = 1;
 	/* The snapshot is taken by the first read: this one, so that the view is of now. */
 	if (store_event_newest(store, &id, &time, err) != 0) {
 		store_view_end(store);
@@ -354,7 +358,10 @@ store_view_begin(struct store *store, struct err *err)
 void
 store_view_end(struct store *store)
 {
-	store_rollback(store);
+	if (store->view > 1)
+		store->view--;
+	else
+		store_rollback(store);
 }
 
 int

@@ -13,8 +13,8 @@
 
 struct store {
 	struct db *db;
-	bool reader; /* opened with STORE_READ */
-	bool view;   /* the open transaction is only a view */
+	bool reader;   /* opened with STORE_READ */
+	unsigned view; /* the open transaction is only a view, begun so often and not ended */
 	/* Numbers of profiles read in the present transaction: one that is undone may take a
 	 * profile's row with it, so nothing is remembered across begin, undo and rollback. */
 	size_t n_profiles;

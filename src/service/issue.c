@@ -481,14 +481,13 @@ issue_sign(struct issue_work *work, struct store *reader, bool *existing, struct
 	    err);
 }
 
-/* As issue_begin: without it the task is gone afterwards, or somebody else's. */
-static bool
-issue_prepare(struct issue *issue, struct issue_task *task, struct store *reader)
+bool
+issue_prepare(struct issue *issue, struct issue_task *task)
 {
 	struct issue_work *work = task->work;
-	bool existing = false;
 	struct err err;
 
+	issue_expect(issue, task);
 	if (work == NULL) {
 		work = issue_work_new(issue, task);
 		if (issue_read(work, &err) != 0) {
@@ -496,8 +495,16 @@ issue_prepare(struct issue *issue, struct issue_task *task, struct store *reader
 			return false;
 		}
 	}
-	if (!work->holds && !issue_enter(issue, work))
-		return false;
+	return work->holds || issue_enter(issue, work);
+}
+
+bool
+issue_begin(struct issue_task *task, struct store *reader)
+{
+	struct issue_work *work = task->work;
+	bool existing = false;
+	struct err err;
+
 	if (issue_sign(work, reader, &existing, &err) != 0) {
 		issue_end(work, &err);
 		return false;
@@ -507,13 +514,6 @@ issue_prepare(struct issue *issue, struct issue_task *task, struct store *reader
 		return false;
 	}
 	return true;
-}
-
-bool
-issue_begin(struct issue *issue, struct issue_task *task, struct store *reader)
-{
-	issue_expect(issue, task);
-	return issue_prepare(issue, task, reader);
 }
 
 void
@@ -539,6 +539,6 @@ issue_finish(struct issue *issue, struct issue_task *task)
 void
 issue_run(struct issue *issue, struct issue_task *task, struct store *reader)
 {
-	if (issue_begin(issue, task, reader))
+	if (issue_prepare(issue, task) && issue_begin(task, reader))
 		issue_finish(issue, task);
 }

@@ -36,11 +36,17 @@ issuing_end(struct issue_task *task, const struct issue_result *result, const st
 }
 
 static bool
-issuing_begin(struct pool_item *item, struct store *reader)
+issuing_prepare(struct pool_item *item)
 {
 	struct issuing *issuing = (struct issuing *)item;
 
-	return issue_begin(issuing->req->smkid->issue, issuing->task, reader);
+	return issue_prepare(issuing->req->smkid->issue, issuing->task);
+}
+
+static bool
+issuing_begin(struct pool_item *item, struct store *reader)
+{
+	return issue_begin(((struct issuing *)item)->task, reader);
 }
 
 static void
@@ -74,6 +80,7 @@ op_issue(struct request *req, struct wire_in *in)
 	}
 	task->request.uid = req->uid;
 	issuing = mem_alloc(sizeof(*issuing));
+	issuing->item.prepare = issuing_prepare;
 	issuing->item.begin = issuing_begin;
 	issuing->item.finish = issuing_finish;
 	issuing->item.bulk = request_is_bulk(req);

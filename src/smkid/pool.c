@@ -126,16 +126,22 @@ pool_take(struct pool *pool, size_t together, struct pool_item *item[POOL_TOGETH
 static void
 pool_run(struct pool_item *item[POOL_TOGETHER], size_t n, struct store *reader)
 {
-	bool begun[POOL_TOGETHER];
+	bool goes_on[POOL_TOGETHER], view;
 
 	if (n == 1 && item[0]->begin == NULL) {
 		item[0]->run(item[0], reader);
 		return;
 	}
 	for (size_t i = 0; i < n; i++)
-		begun[i] = item[i]->begin(item[i], reader);
+		goes_on[i] = item[i]->prepare(item[i]);
+	/* To take one costs as much as what is looked for in it. Without it each takes its own. */
+	view = n > 1 && store_view_begin(reader, NULL) == 0;
 	for (size_t i = 0; i < n; i++)
-		if (begun[i])
+		goes_on[i] = goes_on[i] && item[i]->begin(item[i], reader);
+	if (view)
+		store_view_end(reader);
+	for (size_t i = 0; i < n; i++)
+		if (goes_on[i])
 			item[i]->finish(item[i]);
 }
 

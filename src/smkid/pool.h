@@ -16,8 +16,12 @@ struct pool_item {
 	struct pool_item *next;
 	bool bulk; /* one of many that its asker has under way */
 	void (*run)(struct pool_item *item, struct store *reader);
-	/* Instead of run(), for work with a wait in the middle: true when finish(), in the same thread,
-	 * is to wait and do the rest. In between others may be begun. */
+	/*
+	 * Instead of run(), for work with a wait in the middle: prepare() without the database, begin(),
+	 * and finish(), which waits and does the rest, in the same thread, each when the one before
+	 * was true. In between others may be prepared and begun; they see one view.
+	 */
+	bool (*prepare)(struct pool_item *item);
 	bool (*begin)(struct pool_item *item, struct store *reader);
 	void (*finish)(struct pool_item *item);
 };

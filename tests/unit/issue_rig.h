@@ -90,7 +90,11 @@ workers_main(void *arg)
 		if (n == 0)
 			break;
 		for (size_t i = 0; i < n; i++)
-			begun[i] = issue_begin(w->issue, task[i], reader);
+			begun[i] = issue_prepare(w->issue, task[i]);
+		RIG(store_view_begin(reader, &rig_err));
+		for (size_t i = 0; i < n; i++)
+			begun[i] = begun[i] && issue_begin(task[i], reader);
+		store_view_end(reader);
 		for (size_t i = 0; i < n; i++)
 			if (begun[i])
 				issue_finish(w->issue, task[i]);

@@ -59,9 +59,11 @@ test_issue_together(void)
 	task[0] = workers_task(w, &csr[0], &o[0]);
 	task[1] = workers_task(w, &csr[0], &o[1]);
 	task[2] = workers_task(w, &csr[1], &o[2]);
-	CHECK(issue_begin(w->issue, task[0], r->reader));
-	CHECK(!issue_begin(w->issue, task[1], r->reader));
-	CHECK(issue_begin(w->issue, task[2], r->reader));
+	CHECK(issue_prepare(w->issue, task[0]));
+	CHECK(!issue_prepare(w->issue, task[1]));
+	CHECK(issue_prepare(w->issue, task[2]));
+	CHECK(issue_begin(task[0], r->reader));
+	CHECK(issue_begin(task[2], r->reader));
 	CHECK(w->queued == 0);
 	r->ca_key->corrupt = true;
 	issue_finish(w->issue, task[0]);
@@ -73,7 +75,8 @@ test_issue_together(void)
 	CHECK(o[2].ok && !o[2].result.existing);
 
 	w->queued = 0;
-	CHECK(issue_begin(w->issue, task[1], r->reader));
+	CHECK(issue_prepare(w->issue, task[1]));
+	CHECK(issue_begin(task[1], r->reader));
 	issue_finish(w->issue, task[1]);
 	workers_wait(w, 3);
 	CHECK(o[1].ok && !o[1].result.existing && o[1].result.id != o[2].result.id);

@@ -12,6 +12,7 @@
 #define N_SINGLE 5
 #define QUEUE_MAX 20
 #define MANY 200
+#define NOT_PREPARED 'X'
 
 struct work {
 	struct pool_item item; /* first */
@@ -52,6 +53,12 @@ run_gate(struct pool_item *item, struct store *reader)
 	while (!open_gate)
 		pthread_cond_wait(&moved, &lock);
 	pthread_mutex_unlock(&lock);
+}
+
+static bool
+prepare(struct pool_item *item)
+{
+	return ((struct work *)item)->name != NOT_PREPARED;
 }
 
 static bool
@@ -132,7 +139,9 @@ test_shares(void)
 
 	begin_world(MANY);
 	for (int i = 0; i < MANY; i++) {
-		bulk[i] = (struct work){ { .begin = begin, .finish = finish, .bulk = true }, 'A' };
+		bulk[i] = (struct work){
+			{ .prepare = prepare, .begin = begin, .finish = finish, .bulk = true }, 'A'
+		};
 		MUST(pool_put(pool, &bulk[i].item, &err));
 	}
 	for (int i = 0; i < MANY; i++) {
@@ -158,16 +167,81 @@ test_together(void)
 
 	begin_world(QUEUE_MAX);
 	for (int i = 0; i < 8; i++) {
-		bulk[i] = (struct work){ { .begin = begin, .finish = finish, .bulk = true },
-			(char)('A' + i) };
+		bulk[i] = (struct work){
+			{ .prepare = prepare, .begin = begin, .finish = finish, .bulk = true },
+			(char)('A' + i)
+		};
 		MUST(pool_put(pool, &bulk[i].item, &err));
 	}
-	single = (struct work){ { .begin = begin, .finish = finish }, 'Z' };
+	single = (struct work){ { .prepare = prepare, .begin = begin, .finish = finish }, 'Z' };
 	MUST(pool_put(pool, &single.item, &err));
 	end_world();
 	CU_ASSERT_EQUAL(n_done, 18);
 	CU_ASSERT_EQUAL(strncmp(done, "ABabZz", 6), 0);
 	CU_ASSERT_PTR_NULL(strpbrk(done + 6, "Zz"));
+}
+
+/* What is not prepared is neither begun nor finished; what follows it in the same turn is. */
+static void
+test_not_prepared(void)
+{
+	static const char names[] = { 'A', NOT_PREPARED, NOT_PREPARED, 'B', NOT_PREPARED };
+	struct work bulk[ARRAY_LEN(names)];
+	struct err err;
+
+	begin_world(QUEUE_MAX);
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		bulk[i] = (struct work){
+			{ .prepare = prepare, .begin = begin, .finish = finish, .bulk = true },
+			names[i]
+		};
+		MUST(pool_put(pool, &bulk[i].item, &err));
+	}
+	end_world();
+	CU_ASSERT_STRING_EQUAL(done, "AaBb");
+}
+
+static struct store *writer;
+static int64_t seen[4];
+static size_t n_seen;
+
+/* Something is committed each time one has looked. */
+static bool
+begin_looking(struct pool_item *item, struct store *reader)
+{
+	bool fatal;
+	time_t time;
+	struct err err;
+
+	MUST(store_event_newest(reader, &seen[n_seen++], &time, &err));
+	MUST(store_begin(writer, &err));
+	MUST(store_event_add(writer, &actor, "init", 0, &err));
+	MUST(store_commit(writer, &fatal, &err));
+	return begin(item, reader);
+}
+
+/* Those of one turn see what was committed when it began, and the next turn all of it. */
+static void
+test_one_view(void)
+{
+	struct work bulk[4];
+	struct err err;
+
+	begin_world(QUEUE_MAX);
+	MUST(store_open(path, STORE_WRITE, &writer, &err));
+	n_seen = 0;
+	for (int i = 0; i < 4; i++) {
+		bulk[i] = (struct work){ { .prepare = prepare,
+					     .begin = begin_looking,
+					     .finish = finish,
+					     .bulk = true },
+			(char)('A' + i) };
+		MUST(pool_put(pool, &bulk[i].item, &err));
+	}
+	end_world();
+	store_close(writer);
+	CU_ASSERT_EQUAL(strncmp(done, "ABabCDcd", 8), 0);
+	CHECK(seen[1] == seen[0] && seen[2] == seen[0] + 2 && seen[3] == seen[2]);
 }
 
 static void
@@ -234,6 +308,8 @@ static const struct test_case cases[] = {
 	{ "turns", test_turns },
 	{ "shares", test_shares },
 	{ "together", test_together },
+	{ "not prepared", test_not_prepared },
+	{ "one view", test_one_view },
 	{ "full", test_full },
 };
 

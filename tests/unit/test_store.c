@@ -107,6 +107,33 @@ test_open(void)
 
 /* ---- transactions ---- */
 
+/* A view within a view is the outer one, and lasts until both have ended. */
+static void
+test_views(void)
+{
+	struct store *store = store_new(), *reader = NULL;
+	int64_t before = newest_event(store);
+	struct err err;
+	bool fatal;
+
+	MUST(store_open(path, STORE_READ, &reader, &err));
+	MUST(store_view_begin(reader, &err));
+	MUST(store_begin(store, &err));
+	MUST(store_event_add(store, &actor, "init", 0, &err));
+	MUST(store_commit(store, &fatal, &err));
+	MUST(store_view_begin(reader, &err));
+	CU_ASSERT_EQUAL(newest_event(reader), before);
+	store_view_end(reader);
+	CU_ASSERT_EQUAL(newest_event(reader), before);
+	CHECK(store_in_transaction(reader));
+	store_view_end(reader);
+	CHECK(!store_in_transaction(reader));
+	CU_ASSERT_EQUAL(newest_event(reader), before + 1);
+	store_close(reader);
+	store_close(store);
+	store_dir_end();
+}
+
 static void
 test_transaction(void)
 {
@@ -465,6 +492,7 @@ test_moved(void)
 
 static const struct test_case cases[] = {
 	{ "open", test_open },
+	{ "views", test_views },
 	{ "transactions", test_transaction },
 	{ "commit on a full disk", test_commit_full },
 	{ "commit that cannot write", test_commit_fatal },
