@@ -326,8 +326,8 @@ http_is_fresh(const struct http_request *request, const struct http_validity *v)
 		return 0;
 	if (request->if_none_match != NULL)
 		return http_tag_listed(request->if_none_match, v->etag);
-	/* A date still to come proves nothing (RFC 9110 13.1.3), nor does one after the body's: a
-	 * list made after the clock was set back is the newer one with the older date. */
+	/* A date still to come proves nothing (RFC 9110 13.1.3). Nor does one after the body's,
+	 * stricter than there: a list made after the clock was set back is newer and dated earlier. */
 	return v->dated && request->if_modified_since != NULL &&
 	       http_date_parse(request->if_modified_since, &since) == 0 && since <= v->now &&
 	       since == v->modified;

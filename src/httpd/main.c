@@ -242,9 +242,10 @@ main_stop(struct parts *p)
 {
 	bool busy = false;
 
-	server_quiesce(p->server, MAIN_DRAIN_MS);
+	/* Before the ports are free for a successor, who writes a file of its own. */
 	if (unlink(p->addresses) != 0 && errno != ENOENT)
 		log_warn("%s: %s", p->addresses, strerror(errno));
+	server_quiesce(p->server, MAIN_DRAIN_MS);
 	for (int i = 0; i < WORKS; i++)
 		busy = workers_stop(p->workers[i], MAIN_END_MS) != 0 || busy;
 	if (busy || keeper_stop(p->keeper, MAIN_END_MS) != 0) {

@@ -3,6 +3,7 @@
  * database, the token or smkid is suspended and answered by the workers. Deadlines are kept here,
  * because the library's own time-out starts anew with every octet that drips in.
  */
+#include <fcntl.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ struct port {
 	struct listener listener;
 	struct server *server;
 	struct MHD_Daemon *daemon; /* NULL = there is none */
-	int quiesced;		   /* where it listened; -1 = it does still, or never did */
+	int listen_fd;		   /* its daemon's, which closes it */
 };
 
 struct server {
@@ -34,19 +35,21 @@ struct server {
 	struct workers *workers[WORKS];
 	atomic_bool stopping;
 	struct held *held;
+	int deaf; /* a socket that nothing ever comes to */
 	struct port port[LISTENERS];
 };
 
 /*
  * The library ends the process here when it finds its own state broken; a stop under full load
- * may bring that about. Nothing is lost by it: this process only reads.
+ * at the limit of connections may. Nothing is lost by it: this process only reads.
  */
 static void
 server_panic(void *cls, const char *file, unsigned int line, const char *reason)
 {
 	const struct server *server = cls;
 
-	log_error("http library: %s:%u: %s", file, line, reason != NULL ? reason : "");
+	log_error("http library: %s:%u: %.*s", file, line,
+	    reason != NULL ? (int)strcspn(reason, "\n") : 0, reason != NULL ? reason : "");
 	_exit(atomic_load(&server->stopping) ? EXIT_DONE : EXIT_INTERNAL);
 }
 
@@ -457,13 +460,18 @@ server_start(const struct server_conf *conf, struct server **out, struct err *er
 	server->httpd = conf->httpd;
 	memcpy(server->workers, conf->workers, sizeof(server->workers));
 	MHD_set_panic_func(server_panic, server);
+	server->deaf = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	for (int i = 0; i < LISTENERS; i++) {
 		server->port[i].server = server;
-		server->port[i].quiesced = -1;
+		server->port[i].listen_fd = conf->listen_fd[i];
 		listener_init(
 		    &server->port[i].listener, conf->httpd, (enum httpd_listener)i, conf->tls);
 		if (conf->listen_fd[i] >= 0)
 			room += server->port[i].listener.connections;
+	}
+	if (server->deaf < 0) {
+		err_sys(err, FAIL_UNAVAILABLE, "http: socket");
+		goto failed;
 	}
 	/* Half of the connections at most: the other half is for who does not guess. */
 	if (held_new((size_t)room / 2, server_go, &server->held, err) != 0)
@@ -504,6 +512,20 @@ server_end(struct server *server)
 	return n;
 }
 
+/*
+ * Nobody connects to this descriptor any more: what listened is closed for good, and the number
+ * stays the daemon's. MHD_quiesce_daemon would do it by halves: it takes the descriptor out of the
+ * epoll sets of threads that may be doing the same, and the library ends the process when it finds
+ * it gone already.
+ */
+static void
+server_deafen(const struct server *server, int listen_fd)
+{
+	/* A thread that sleeps on it in poll() would keep it open. */
+	shutdown(listen_fd, SHUT_RDWR);
+	require(dup3(server->deaf, listen_fd, O_CLOEXEC) == listen_fd);
+}
+
 void
 server_quiesce(struct server *server, int timeout_ms)
 {
@@ -511,16 +533,9 @@ server_quiesce(struct server *server, int timeout_ms)
 	int64_t until = clock_mono_ms() + timeout_ms;
 
 	atomic_store(&server->stopping, true);
-	for (int i = 0; i < LISTENERS; i++) {
-		struct port *port = &server->port[i];
-
-		if (port->daemon == NULL)
-			continue;
-		port->quiesced = MHD_quiesce_daemon(port->daemon);
-		/* Nobody connects any more; the library's threads may still name the descriptor. */
-		if (port->quiesced >= 0)
-			shutdown(port->quiesced, SHUT_RDWR);
-	}
+	for (int i = 0; i < LISTENERS; i++)
+		if (server->port[i].daemon != NULL)
+			server_deafen(server, server->port[i].listen_fd);
 	held_flush(server->held);
 	while (server_end(server) > 0 && clock_mono_ms() < until)
 		nanosleep(&moment, NULL);
@@ -534,10 +549,10 @@ server_stop(struct server *server)
 	for (int i = 0; i < LISTENERS; i++) {
 		if (server->port[i].daemon != NULL)
 			MHD_stop_daemon(server->port[i].daemon);
-		if (server->port[i].quiesced >= 0)
-			close(server->port[i].quiesced);
 		listener_free(&server->port[i].listener);
 	}
 	held_free(server->held);
+	if (server->deaf >= 0)
+		close(server->deaf);
 	free(server);
 }

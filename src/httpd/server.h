@@ -12,7 +12,7 @@ struct server;
 
 struct server_conf {
 	struct httpd *httpd;
-	int listen_fd[LISTENERS]; /* -1 = no such listener; the server's from its success on */
+	int listen_fd[LISTENERS]; /* -1 = no such listener; not the caller's any more */
 	struct tls *tls;	  /* lent; NULL without a TLS listener */
 	struct workers *workers[WORKS];
 };

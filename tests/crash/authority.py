@@ -158,8 +158,11 @@ class Authority:
         require(fault is not None or self.smkid.poll() is None,
                 f'smkid ends with {self.smkid.returncode} at start')
 
+    def addresses(self):
+        return os.path.join(self.home, 'run', 'addresses')
+
     def start_httpd(self):
-        addresses = os.path.join(self.home, 'run', 'addresses')
+        addresses = self.addresses()
         self.httpd = subprocess.Popen([self.program('smki-httpd'), '--home', self.home],
                                       stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         wait_until('start of smki-httpd', START_S, lambda: os.path.exists(addresses))

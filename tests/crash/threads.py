@@ -27,9 +27,8 @@ METERS = 8        # of each operator
 ASKERS = 4
 HTTP_WORKERS = 16
 STOPS = 8
-# A report of the sanitizer; of several processes' lines in one log, those of others may be within.
-RULE = '=' * 18 + '\n'
-REPORT = re.compile(RULE + 'WARNING: ThreadSanitizer.*?(?:' + RULE + r'|\Z)', re.DOTALL)
+# A report of the sanitizer, to its closing rule; lines of other processes may be within.
+REPORT = re.compile(r'WARNING: ThreadSanitizer.*?(?:={18}\n|\Z)', re.DOTALL)
 REPORTS_MAX = 20000  # characters that are shown
 
 
@@ -134,6 +133,11 @@ def ocsp_requests(authority, meters):
     return out
 
 
+def log_of(work):
+    with open(os.path.join(work, 'log'), encoding='utf-8', errors='replace') as f:
+        return f.read()
+
+
 def end(process, what):
     process.send_signal(signal.SIGTERM)
     status = process.wait(STOP_S)
@@ -179,6 +183,8 @@ def stops(a):
         with Knocks(a.http) as knocks:
             wait_until('some answers', STOP_S, lambda: knocks.answers > ASKERS)
             end(a.httpd, 'smki-httpd')
+        require(not os.path.exists(a.addresses()), 'the file of addresses is left')
+    require('http library:' not in log_of(a.work), 'the HTTP library complains')
 
 
 def run(a):
@@ -208,11 +214,6 @@ def run(a):
     return load
 
 
-def reports(work):
-    with open(os.path.join(work, 'log'), encoding='utf-8', errors='replace') as f:
-        return REPORT.findall(f.read())
-
-
 def main():
     build, source = sys.argv[1:3]
     os.environ.setdefault('TSAN_OPTIONS', 'halt_on_error=0:exitcode=98:suppressions=' +
@@ -226,10 +227,9 @@ def main():
         failed = str(e)
     finally:
         a.close()
-        reported = reports(work)
+        reported = REPORT.findall(log_of(work))
         if failed and not reported:
-            with open(os.path.join(work, 'log'), encoding='utf-8', errors='replace') as f:
-                print('--- log of the daemons:', *f.readlines()[-25:], sep='\n', end='')
+            print('--- log of the daemons:', *log_of(work).splitlines()[-25:], sep='\n')
         shutil.rmtree(work)
     if reported:
         print(''.join(reported)[:REPORTS_MAX])

@@ -3,8 +3,8 @@
     http_raw.py framing|halves|address|crowd ADDR:PORT SECONDS
     http_raw.py stop ADDR:PORT SECONDS PID
 
-SECONDS is [http] timeout, PID who listens. Prints the number of checks; the first that fails ends it with want
-and got.
+SECONDS is [http] timeout, PID who listens. Prints the number of checks; the first that fails ends
+it with want and got.
 """
 import os
 import re
@@ -172,7 +172,7 @@ def stop(server, seconds, pid):
     """A request under way is answered; nobody else is let in meanwhile."""
     with connect(server) as peer:
         peer.sendall(FILE[:-2].encode())
-        # Served after it: its request line was read.
+        # Served after it: its request line was read (by the one worker that http.sh asks for).
         with connect(server) as another:
             another.sendall(FILE.encode())
             same("before", [200], statuses(another.recv(4096)))
