@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "chore.h"
 #include "house.h"
 #include "imports.h"
 #include "lane.h"
@@ -15,15 +16,12 @@
 #include "smki/clock.h"
 #include "smki/enrol.h"
 #include "smki/mem.h"
-#include "smki/pace.h"
 #include "smki/refusals.h"
 #include "smki/regions.h"
 #include "smki/renew.h"
 #include "smki/rng.h"
 #include "smki/tlscert.h"
 
-#define HOUSE_RETRY_FIRST_MS 1000
-#define HOUSE_RETRY_MAX_MS 60000
 /* Manufacturers' anchors and CRLs are files that others renew: read again this often. */
 #define HOUSE_ANCHORS_MS 60000
 /* What was counted of refusals goes to the database this often. */
@@ -35,20 +33,11 @@
  * a year). */
 #define HOUSE_ROOT_NOTICE_PART 12
 
-/* Something to be done again and again, and how it went. */
-struct chore {
-	int64_t not_before_ms;
-	int64_t retry_ms;
-	struct pace pace;	 /* lists: of what they cost */
-	bool rests;		 /* as it was last asked */
-	char cause[ERR_MSG_MAX]; /* "" = it went well; under the house's lock */
-};
-
 struct house {
 	struct smkid *smkid;
 	int64_t flushed_ms, anchors_ms;
-	atomic_bool hurry; /* what failed is to be tried again now */
-	pthread_mutex_t lock;
+	atomic_bool hurry;    /* what failed is to be tried again now */
+	pthread_mutex_t lock; /* of the causes */
 	struct chore crl[STORE_CAS_MAX], delta[STORE_CAS_MAX], shards[STORE_CAS_MAX],
 	    responder[STORE_CAS_MAX], look, server, refusals, anchors;
 };
@@ -87,36 +76,25 @@ house_crlgen(const struct smkid *smkid, struct crlgen_conf *out)
 	};
 }
 
-static int
-chore_waits(const struct chore *chore)
+static bool
+house_waits(const struct chore *chore)
 {
-	return clock_mono_ms() < chore->not_before_ms;
+	return chore_waits(chore, clock_mono_ms());
 }
 
 /* Keep the outcome: err NULL = it went well. */
 static void
-chore_note(struct house *house, struct chore *chore, const char *what, const struct err *err)
+house_note(struct house *house, struct chore *chore, const char *what, const struct err *err)
 {
-	const char *cause = err == NULL ? "" : err->msg;
 	bool news;
 
 	pthread_mutex_lock(&house->lock);
-	news = !err_same_cause(chore->cause, cause);
-	memcpy(chore->cause, cause, strlen(cause) + 1);
+	news = chore_note(chore, err, clock_mono_ms());
 	pthread_mutex_unlock(&house->lock);
-	if (err == NULL) {
-		if (news)
-			log_info("%s: works again", what);
-		chore->not_before_ms = 0;
-		chore->retry_ms = 0;
-		return;
-	}
-	if (news)
-		log_error("%s: %s", what, cause);
-	chore->retry_ms = chore->retry_ms == 0 ? HOUSE_RETRY_FIRST_MS : chore->retry_ms * 2;
-	if (chore->retry_ms > HOUSE_RETRY_MAX_MS)
-		chore->retry_ms = HOUSE_RETRY_MAX_MS;
-	chore->not_before_ms = clock_mono_ms() + chore->retry_ms;
+	if (news && err == NULL)
+		log_info("%s: works again", what);
+	else if (news)
+		log_error("%s: %s", what, err->msg);
 }
 
 /* ---- CRLs ---- */
@@ -135,15 +113,6 @@ house_crl_gone(const struct smkid *smkid, const struct ca *ca, const struct crl_
 	gone = access(path, F_OK) != 0;
 	free(path);
 	return gone;
-}
-
-/* Lists are made because of changes for a small part of the time only, however long they are; not
- * the waits for the disk and the token. */
-static bool
-chore_rests(struct chore *chore)
-{
-	chore->rests = pace_rests(&chore->pace, clock_mono_ms());
-	return chore->rests;
 }
 
 /* 1 when a list that shows crl is to be followed by one that shows changed. The clock may have been
@@ -208,25 +177,25 @@ house_list(struct house *house, struct chore *chore, const struct ca *ca,
 	int r;
 
 	if (due == 0) {
-		/* At rest nothing was tried: what failed is no better for that. */
-		if (!chore->rests)
-			chore_note(house, chore, "crl", NULL);
+		if (!chore_is_open(chore))
+			house_note(house, chore, "crl", NULL);
 		return 0;
 	}
 	house_crlgen(smkid, &conf);
 	/* No number is burnt for a token that has not come up yet. */
 	if (due < 0 || lanes_check(smkid->lanes, ca, err) != 0) {
-		chore_note(house, chore, "crl", err);
+		house_note(house, chore, "crl", err);
 		return 0;
 	}
+	/* Not the waits for the disk and the token. */
 	begun_us = clock_thread_us();
 	r = crlgen_make(&conf, ca, which, reader, ACTOR_SELF, &made, err);
-	pace_spend(&chore->pace, clock_mono_ms(), clock_thread_us() - begun_us);
+	chore_spend(chore, r == 0, clock_mono_ms(), clock_thread_us() - begun_us);
 	if (r != 0) {
-		chore_note(house, chore, "crl", err);
+		house_note(house, chore, "crl", err);
 		return 0;
 	}
-	chore_note(house, chore, "crl", NULL);
+	house_note(house, chore, "crl", NULL);
 	crlgen_stem(ca->name, which, stem);
 	log_info("crl: ca=%s list=%s number=%lld entries=%lld size=%lld", ca->name, stem,
 	    (long long)made.number, (long long)made.entries, (long long)made.size);
@@ -247,8 +216,8 @@ house_shards(struct house *house, struct chore *chore, const struct ca *ca, stru
 	do {
 		now = clock_now();
 		due = store_shard_due(reader, ca->id,
-			  chore_rests(chore) ? -1 : now - home->crl_delay, now - home->crl_interval,
-			  now + CLOCK_BACK_MAX, &shard, &err) == 0
+			  chore_rests(chore, clock_mono_ms()) ? -1 : now - home->crl_delay,
+			  now - home->crl_interval, now + CLOCK_BACK_MAX, &shard, &err) == 0
 			  ? 1
 		      : err.code == FAIL_NOT_FOUND ? 0
 						   : -1;
@@ -268,18 +237,20 @@ house_crl(struct house *house, size_t at, const struct store_ca *row, struct sto
 	struct err err;
 	int due;
 
-	if (!chore_waits(&house->crl[at])) {
-		due = house_crl_due(
-		    smkid, ca, chore_rests(&house->crl[at]) ? 0 : row->changed_event, reader, &err);
+	if (!house_waits(&house->crl[at])) {
+		due = house_crl_due(smkid, ca,
+		    chore_rests(&house->crl[at], clock_mono_ms()) ? 0 : row->changed_event, reader,
+		    &err);
 		(void)house_list(house, &house->crl[at], ca, &which, due, reader, &err);
 	}
-	if (!chore_waits(&house->delta[at])) {
+	if (!house_waits(&house->delta[at])) {
 		which.kind = CRL_DELTA;
 		due = house_delta_due(smkid, ca,
-		    chore_rests(&house->delta[at]) ? 0 : row->changed_event, reader, &err);
+		    chore_rests(&house->delta[at], clock_mono_ms()) ? 0 : row->changed_event,
+		    reader, &err);
 		(void)house_list(house, &house->delta[at], ca, &which, due, reader, &err);
 	}
-	if (!chore_waits(&house->shards[at]))
+	if (!house_waits(&house->shards[at]))
 		house_shards(house, &house->shards[at], ca, reader);
 }
 
@@ -334,25 +305,25 @@ house_responder(struct house *house, size_t at, const struct store_ca *row, stru
 	struct store_cert old;
 	struct err err;
 
-	if (row->responder == 0 || chore_waits(chore))
+	if (row->responder == 0 || house_waits(chore))
 		return;
 	if (store_cert_get(reader, row->responder, &old, &err) != 0) {
-		chore_note(house, chore, "responder", &err);
+		house_note(house, chore, "responder", &err);
 		return;
 	}
 	if (old.state != CERT_VALID) {
 		/* Somebody took it out of service: a new one for the same key would undo that. */
 		err_set(&err, FAIL_CONFLICT, "certificate of ca %s's OCSP responder is %s",
 		    smkid->cas->ca[at].name, state_str(old.state));
-		chore_note(house, chore, "responder", &err);
+		house_note(house, chore, "responder", &err);
 		return;
 	}
 	if (house_renew_due(&old, renew_due(old.not_before, old.not_after)) &&
 	    house_renew(smkid, &smkid->cas->ca[at], &old, reader, &err) != 0) {
-		chore_note(house, chore, "responder", &err);
+		house_note(house, chore, "responder", &err);
 		return;
 	}
-	chore_note(house, chore, "responder", NULL);
+	house_note(house, chore, "responder", NULL);
 }
 
 /* 0 when the certificate of the TLS listener needs nothing, or was renewed. */
@@ -382,9 +353,9 @@ house_server(struct house *house, struct store *reader)
 	struct chore *chore = &house->server;
 	struct err err;
 
-	if (house->smkid->home.https.listen[0] == '\0' || chore_waits(chore))
+	if (house->smkid->home.https.listen[0] == '\0' || house_waits(chore))
 		return;
-	chore_note(house, chore, "TLS server",
+	house_note(house, chore, "TLS server",
 	    house_server_renew(house->smkid, reader, &err) == 0 ? NULL : &err);
 }
 
@@ -397,10 +368,10 @@ house_refusals(struct house *house)
 	struct chore *chore = &house->refusals;
 	struct err err;
 
-	if (chore_waits(chore) || clock_mono_ms() - house->flushed_ms < HOUSE_REFUSALS_MS)
+	if (house_waits(chore) || clock_mono_ms() - house->flushed_ms < HOUSE_REFUSALS_MS)
 		return;
 	house->flushed_ms = clock_mono_ms();
-	chore_note(house, chore, "refusals",
+	house_note(house, chore, "refusals",
 	    refusals_flush(smkid->refusals, smkid->committer, clock_now(),
 		smkid->home.enrol.refusals_kept, &err) == 0
 		? NULL
@@ -435,15 +406,15 @@ house_anchors(struct house *house)
 	struct anchors *anchors;
 	struct err err;
 
-	if (chore_waits(chore) ||
+	if (house_waits(chore) ||
 	    (house->anchors_ms != 0 && clock_mono_ms() - house->anchors_ms < HOUSE_ANCHORS_MS))
 		return;
 	anchors = mem_alloc(sizeof(*anchors));
 	if (anchors_load(&smkid->home, anchors, &err) != 0) {
-		chore_note(house, chore, "policies", &err);
+		house_note(house, chore, "policies", &err);
 	} else {
 		house->anchors_ms = clock_mono_ms();
-		chore_note(house, chore, "policies",
+		house_note(house, chore, "policies",
 		    house_policies(smkid, anchors, &err) == 0 ? NULL : &err);
 		enrol_anchors_swap(smkid->enrol, anchors);
 		anchors_free(anchors);
@@ -460,13 +431,13 @@ house_hurry(struct house *house)
 static void
 house_no_pauses(struct house *house)
 {
-	house->look.not_before_ms = house->server.not_before_ms = 0;
+	chore_hurry(&house->look);
+	chore_hurry(&house->server);
 	for (size_t i = 0; i < STORE_CAS_MAX; i++) {
-		house->crl[i].not_before_ms = house->delta[i].not_before_ms =
-		    house->shards[i].not_before_ms = house->responder[i].not_before_ms = 0;
-		house->crl[i].pace = house->delta[i].pace = house->shards[i].pace = (struct pace){
-			0
-		};
+		chore_hurry(&house->crl[i]);
+		chore_hurry(&house->delta[i]);
+		chore_hurry(&house->shards[i]);
+		chore_hurry(&house->responder[i]);
 	}
 }
 
@@ -490,13 +461,13 @@ house_tick(void *ctx, struct store *reader)
 		server_stop(smkid->server, err_exit_status(FAIL_UNAVAILABLE));
 		return;
 	}
-	if (chore_waits(&house->look))
+	if (house_waits(&house->look))
 		return;
 	if (store_ca_list(reader, rows, &n, &err) != 0) {
-		chore_note(house, &house->look, "database", &err);
+		house_note(house, &house->look, "database", &err);
 		return;
 	}
-	chore_note(house, &house->look, "database", NULL);
+	house_note(house, &house->look, "database", NULL);
 	for (size_t i = 0; i < smkid->cas->n; i++)
 		for (size_t k = 0; k < n; k++)
 			if (rows[k].id == smkid->cas->ca[i].id && smkid->cas->ca[i].has_key) {
