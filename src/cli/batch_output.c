@@ -21,6 +21,8 @@
 #define BATCH_ID "batch.id"
 #define BATCH_ID_MAX 1024
 #define BATCH_CERTS "certificates"
+/* Looks at a folder that other runs may be making. */
+#define BATCH_TRIES 3
 /* A certificate until it is whole; one at a time. */
 #define BATCH_NEW ".new"
 
@@ -141,12 +143,24 @@ out:
 	return r;
 }
 
-/* A new one with what it is of, whole or not at all under its name. An empty folder of that name is
- * taken. */
+/* The folder of the certificates; who was first made it as well. */
+static int
+batch_certs_make(const char *out, struct err *err)
+{
+	char *certs = mem_fmt("%s/" BATCH_CERTS, out);
+	int r = file_make_dir(certs, 0755, err);
+
+	if (r != 0 && err->code == FAIL_CONFLICT)
+		r = 0;
+	free(certs);
+	return r;
+}
+
+/* A new one with what it is of, whole or not at all under its name. */
 static int
 batch_folder_new(const char *out, struct span id, struct err *err)
 {
-	char *tmp = mem_fmt("%s.XXXXXX", out), *path = NULL, *certs = NULL;
+	char *tmp = mem_fmt("%s.XXXXXX", out), *path = NULL;
 	bool made = false;
 	int r = -1;
 
@@ -156,8 +170,7 @@ batch_folder_new(const char *out, struct span id, struct err *err)
 	}
 	made = true;
 	path = mem_fmt("%s/" BATCH_ID, tmp);
-	certs = mem_fmt("%s/" BATCH_CERTS, tmp);
-	if (file_make_dir(certs, 0755, err) != 0 || file_write(path, id.p, id.len, 0644, err) != 0)
+	if (batch_certs_make(tmp, err) != 0 || file_write(path, id.p, id.len, 0644, err) != 0)
 		goto out;
 	if (chmod(tmp, 0755) != 0 || rename(tmp, out) != 0) {
 		if (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR || errno == EBUSY)
@@ -176,7 +189,39 @@ out:
 		err_prefix(err, "%s is left", tmp);
 	free(tmp);
 	free(path);
-	free(certs);
+	return r;
+}
+
+/* Whether nothing is in the folder but what a run left that was killed in batch_folder_fill. */
+static bool
+batch_folder_empty(const char *out)
+{
+	DIR *dir = opendir(out);
+	bool empty = dir != NULL;
+	struct dirent *e;
+
+	while (empty && (e = readdir(dir)) != NULL)
+		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
+			strcmp(e->d_name, BATCH_CERTS) == 0 ||
+			strncmp(e->d_name, BATCH_ID, strlen(BATCH_ID)) == 0;
+	if (dir != NULL)
+		closedir(dir);
+	return empty;
+}
+
+/* An empty folder of somebody's becomes one of a batch, and stays what else it is. */
+static int
+batch_folder_fill(const char *out, struct span id, struct err *err)
+{
+	char *path = mem_fmt("%s/" BATCH_ID, out);
+	int r = -1;
+
+	if (!batch_folder_empty(out))
+		err_set(err, FAIL_CONFLICT,
+		    "batch: %s: exists and is no output of a batch; name another with --out", out);
+	else if (batch_certs_make(out, err) == 0)
+		r = file_write(path, id.p, id.len, 0644, err);
+	free(path);
 	return r;
 }
 
@@ -185,12 +230,20 @@ static int
 batch_folder_have(const struct batch_output *output, struct span id, struct err *err)
 {
 	char *path = mem_fmt("%s/" BATCH_ID, output->path);
-	struct buf got = { 0 };
-	int r = file_read(path, BATCH_ID_MAX, &got, err);
+	struct stat st;
+	int r = -1;
 
-	if (r != 0 && err->code == FAIL_NOT_FOUND)
-		r = batch_folder_new(output->path, id, err);
-	buf_free(&got);
+	for (int i = 0; r != 0 && i < BATCH_TRIES; i++) {
+		if (lstat(path, &st) == 0)
+			r = 0;
+		else if (stat(output->path, &st) == 0)
+			r = batch_folder_fill(output->path, id, err);
+		else
+			r = batch_folder_new(output->path, id, err);
+		/* Another run of the same batch may have been first. */
+		if (r != 0 && err->code != FAIL_CONFLICT)
+			break;
+	}
 	free(path);
 	return r;
 }
@@ -273,11 +326,17 @@ batch_output_open(struct batch_output *output, struct span id, struct err *err)
 	char *certs = mem_fmt("%s/" BATCH_CERTS, output->path);
 	int r = -1;
 
-	if (batch_folder_have(output, id, err) != 0)
+	/* Somebody may have taken the certificates away: they are written anew. */
+	if (batch_folder_have(output, id, err) != 0 || batch_certs_make(output->path, err) != 0)
 		goto out;
 	output->certs = open(certs, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (output->certs < 0) {
-		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", certs);
+		if (errno == ENOTDIR || errno == ELOOP)
+			err_set(err, FAIL_CONFLICT,
+			    "batch: %s: is a file or a link, not the folder it was; move it away",
+			    certs);
+		else
+			err_sys(err, FAIL_UNAVAILABLE, "batch: %s", certs);
 		goto out;
 	}
 	if (flock(output->certs, LOCK_EX | LOCK_NB) != 0) {

@@ -96,6 +96,40 @@ ends 0 "an empty folder" sh -c "umask 077; $smki batch --out '$work/empty' '$wor
 same "one mode for all files, whatever the umask" 644 \
     "$(find "$work/empty" -type f -exec stat -c %a {} + | sort -u)"
 same "nothing is left of making it" "$work/empty" "$(echo "$work"/empty*)"
+mkdir -m 700 "$work/own"
+mkdir "$work/own/certificates" # of a run that was killed there
+own=$(stat -c '%a %i' "$work/own")
+ends 0 "an empty folder is the one it was" $smki batch --out "$work/own" "$work/b.zip"
+same "its mode and number" "$own" "$(stat -c '%a %i' "$work/own")"
+mkdir "$work/dot" "$work/behind"
+ends 0 "an empty folder by the name ." sh -c "cd '$work/dot' && $smki batch --out . ../b.zip"
+same "its certificate" 1 "$(certificates "$work/dot")"
+ln -s behind "$work/link"
+ends 0 "an empty folder behind a link" $smki batch --out "$work/link" "$work/b.zip"
+true_that "the link is still one" test -L "$work/link"
+same "its certificate" 1 "$(certificates "$work/behind")"
+rm -r "$work/own/certificates"
+ends 0 "its certificates were taken away" $smki batch --out "$work/own" "$work/b.zip"
+same "written anew" 1 "$(certificates "$work/own")"
+mv "$work/own/certificates" "$work/aside"
+ln -s "$work/aside" "$work/own/certificates"
+refuses 73 "a link in their place" "is a file or a link" $smki batch --out "$work/own" "$work/b.zip"
+rm "$work/own/certificates"
+echo >"$work/own/certificates"
+refuses 73 "a file in their place" "is a file or a link" $smki batch --out "$work/own" "$work/b.zip"
+
+title "two at once into one new folder"
+for i in 1 2 3 4 5; do
+	spawn one $smki batch --out "$work/at-once.$i" "$work/b.zip"
+	spawn two $smki batch --out "$work/at-once.$i" "$work/b.zip"
+	for p in "$one" "$two"; do
+		ended "$p"
+		true_that "done, or the other is at work" test "$ended" = 0 -o "$ended" = 73
+	done
+	same "its certificate" 1 "$(certificates "$work/at-once.$i")"
+done
+lacks "none says that it is somebody's" 'is no output of a batch' "$work/log"
+same "nothing is left of making them" 5 "$(find "$work" -maxdepth 1 -name 'at-once*' | wc -l)"
 
 title "a profile or a CA that none of it could have"
 refuses 66 "no such profile" "profile nonsense: there is none" $smki batch --profile nonsense \
