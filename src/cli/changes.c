@@ -1,6 +1,7 @@
 /*
  * Changes of many objects. One that fails stops none of the others; a smkid that is away stops all.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -85,6 +86,18 @@ static void
 changes_bad_line(void *ctx, const struct err *err)
 {
 	changes_failed(ctx, NULL, err);
+}
+
+int
+changes_from(struct changes *changes, const char *from)
+{
+	struct err err;
+
+	if (from == NULL || strcmp(from, "-") == 0 || access(from, R_OK) == 0)
+		return 0;
+	err_sys(&err, file_code(errno), "%s: cannot be read", from);
+	changes_failed(changes, NULL, &err);
+	return -1;
 }
 
 int

@@ -20,6 +20,8 @@ struct changes {
 
 /* Those in names (NULL at the end), then those of a file (NULL = none). Returns the exit status. */
 int changes_all(struct changes *changes, char **names, const char *from);
+/* Before the first change: -1 when the list cannot be read, which is said and is the status. */
+int changes_from(struct changes *changes, const char *from);
 /* One request and its answer. -1: it failed, which is told with this name. Once there is no
  * connection to be had, or no answer in time, the rest is not asked for, only counted. */
 int changes_ask(struct changes *changes, const char *name, const struct buf *msg,

@@ -274,6 +274,8 @@ device_change(struct cli *cli, int argc, char **argv, enum device_action action)
 	}
 	if (from == NULL && optind == argc)
 		return cli_usage("device");
+	if (changes_from(&run.changes, from) != 0)
+		return run.changes.status;
 	return changes_all(&run.changes, argv + optind, from);
 }
 

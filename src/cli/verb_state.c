@@ -142,7 +142,7 @@ state_since(const char *text, time_t *since, struct err *err)
 
 	if (time_parse(text, &t) != 0)
 		return err_set(err, FAIL_INVALID,
-		    "invalid-since: RFC 5280 5.3.2: \"%s\" is no time "
+		    "invalid-since: RFC 5280 5.3.2: \"%s\" is no time from 1970 on "
 		    "(YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ)",
 		    text);
 	/* 1970-01-01T00:00:00Z would mean that no date is given. */
@@ -206,6 +206,8 @@ state_change(struct cli *cli, int argc, char **argv, const char *verb, enum admi
 	}
 	if (optind == argc && device_text == NULL && from == NULL)
 		return cli_usage(verb);
+	if (changes_from(&run.changes, from) != 0)
+		return run.changes.status;
 	if (device_text != NULL)
 		state_device(&run, &device, device_text);
 	return changes_all(&run.changes, argv + optind, from);

@@ -135,7 +135,10 @@ ends 66 "first failure of a file" $smki hold --from "$work/serials"
 same "the good one of the file" "$a hold" "$(cat "$work/stdout")"
 refuses 66 "no such file" "$work/none" $smki hold --from "$work/none"
 refuses 66 "nothing in a file" "$work/serials/none" $smki hold --from "$work/serials/none"
-ends 65 "the first failure decides: before the file" $smki hold zz --from "$work/none"
+ends 66 "a file that is missing is told before anything is tried" $smki hold zz --from "$work/none"
+same "and nothing else" 1 "$(wc -l <"$work/stderr")"
+echo yy >"$work/serials"
+ends 65 "the first failure decides: before the file" $smki hold zz --from "$work/serials"
 same "both are told" 2 "$(wc -l <"$work/stderr")"
 printf '\357\273\277%s\r\n \t# two\r\n%0300d\n\0\n\t%s \r\n' "$a" 0 "$b" >"$work/serials"
 ends 65 "lines that are none" $smki reactivate --from "$work/serials"
@@ -199,6 +202,10 @@ says "$t hold
 $s hold" $smki hold --device 00DB:1234:0001:00AA
 ends 0 "revoke one of them" $smki revoke "$s"
 says "$t valid" $smki reactivate --device 00db1234000100aa
+refuses 66 "a list that is not there" "$work/none: cannot be read" \
+    $smki hold --device 00db1234000100aa --from "$work/none"
+refuses 66 "nor beside serials" "$work/none: cannot be read" $smki hold "$t" --from "$work/none"
+same "nothing was changed before it was missed" valid "$(state_of "$t")"
 says "$t revoked superseded" $smki revoke --device 00db1234000100aa --reason superseded
 says "$t already revoked superseded
 $s already revoked unspecified" $smki revoke --device 00db1234000100aa --reason superseded
