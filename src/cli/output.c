@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
 #include <openssl/pem.h>
 
 #include "cli.h"
@@ -142,14 +143,34 @@ output_crl(const struct cli *cli, const struct store_crl *crl)
 	    (long long)crl->size, from, until);
 }
 
+/* The next PEM block: 1 when it is a certificate, which is added; 0 when there is none. */
+static int
+output_pem_cert(BIO *mem, struct buf *der)
+{
+	char *name = NULL, *header = NULL;
+	unsigned char *data = NULL;
+	int got = 0;
+	long len;
+
+	if (PEM_read_bio(mem, &name, &header, &data, &len) != 1) {
+		ERR_clear_error();
+		return 0;
+	}
+	if (strcmp(name, "CERTIFICATE") == 0) {
+		buf_add(der, data, (size_t)len);
+		got = 1;
+	}
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_free(data);
+	return got;
+}
+
 int
 output_read_cert(const char *path, struct buf *der, struct err *err)
 {
-	struct buf text = { 0 };
+	struct buf text = { 0 }, another = { 0 };
 	BIO *mem = NULL;
-	char *name = NULL, *header = NULL;
-	unsigned char *data = NULL;
-	long len;
 	int r = -1;
 
 	if (file_read(path, 4 * CERT_DER_MAX, &text, err) != 0)
@@ -160,18 +181,19 @@ output_read_cert(const char *path, struct buf *der, struct err *err)
 		goto out;
 	}
 	mem = BIO_new_mem_buf(text.data, (int)text.len);
-	if (mem == NULL || PEM_read_bio(mem, &name, &header, &data, &len) != 1 ||
-	    strcmp(name, "CERTIFICATE") != 0) {
+	if (mem == NULL || output_pem_cert(mem, der) != 1) {
 		err_set(err, FAIL_INVALID, "%s: RFC 7468 5: no certificate in PEM or DER", path);
 		goto out;
 	}
-	buf_add(der, data, (size_t)len);
+	/* Of a chain the first may be meant, or all. */
+	if (output_pem_cert(mem, &another) != 0) {
+		err_set(err, FAIL_INVALID, "%s: RFC 7468 5: more than one certificate", path);
+		goto out;
+	}
 	r = 0;
 out:
-	OPENSSL_free(name);
-	OPENSSL_free(header);
-	OPENSSL_free(data);
 	BIO_free(mem);
+	buf_free(&another);
 	buf_free(&text);
 	return r;
 }

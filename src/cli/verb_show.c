@@ -255,7 +255,8 @@ list_options(int argc, char **argv, struct admin_list *list, struct err *err)
 		case 't':
 			if (time_parse(optarg, &list->since) != 0)
 				return err_set(err, FAIL_INVALID,
-				    "since: \"%s\" is no time (YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ)",
+				    "since: \"%s\" is no time from 1970 on (YYYY-MM-DD or "
+				    "YYYY-MM-DDTHH:MM:SSZ)",
 				    optarg);
 			break;
 		case 'l':

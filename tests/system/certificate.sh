@@ -171,6 +171,10 @@ title "a file that claims a serial"
 serial=$(openssl x509 -in "$dir/many.pem" -noout -serial | cut -d= -f2 | tr 'A-F' 'a-f')
 ends 0 "show of the file" $smki show "$dir/many.pem"
 has "the one that was issued" "serial    $serial" "$work/stdout"
+(echo "# before it" && cat "$dir/many.pem" && echo "behind it") >"$work/text.pem"
+ends 0 "with text around it" $smki show "$work/text.pem"
+cat "$dir/many.pem" "$dir/d1.pem" >"$work/two.pem"
+refuses 65 "two of them" "more than one certificate" $smki show "$work/two.pem"
 true_that "forge" openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x \
     -set_serial "0x$serial" -addext basicConstraints=critical,CA:false \
     -addext keyUsage=critical,digitalSignature -keyout "$work/forged.key" \
