@@ -88,6 +88,20 @@ out:
 	return r;
 }
 
+static int
+profile_check_failed(struct cli *cli, const char *path, const struct err *err)
+{
+	if (cli->json) {
+		putchar('{');
+		json_str("file", path, 1);
+		fputs(",\"ok\":false", stdout);
+		json_str("error", err->msg, 0);
+		json_str("code", err_code_str(err->code), 0);
+		puts("}");
+	}
+	return cli_fail(err);
+}
+
 int
 profile_verb(struct cli *cli, int argc, char **argv)
 {
@@ -104,7 +118,7 @@ profile_verb(struct cli *cli, int argc, char **argv)
 			return cli_usage("profile");
 		for (int i = 2; i < argc; i++)
 			if (profile_check_file(cli, argv[i], &err) != 0) {
-				int s = cli_fail(&err);
+				int s = profile_check_failed(cli, argv[i], &err);
 
 				status = status == EXIT_DONE ? s : status;
 			}

@@ -235,8 +235,12 @@ store_device_state(enum device_state state)
 static int
 store_device_refuse(const struct device *device, const char *action, struct err *err)
 {
+	static const char before[] = "device-";
 	char text[DEVICE_TEXT_LEN];
 
+	/* People know the verb. */
+	if (strncmp(action, before, sizeof(before) - 1) == 0)
+		action += sizeof(before) - 1;
 	store_device_text(&device->eui, text);
 	return err_set(err, FAIL_CONFLICT, "device %s: is %s, %s is not possible", text,
 	    store_device_state(device->state), action);

@@ -224,6 +224,9 @@ for file in "$source"/tests/corpus/profile/bad-*.cnf; do
 	    $smki profile check "$file"
 done
 true_that "files tried" test "$n" -ge 10
+ends 65 "profile check in JSON" $smki --json profile check "$file"
+same "an object for it" "$file false invalid" \
+    "$(jq -r '"\(.file) \(.ok) \(.code)"' "$work/stdout")"
 cp "$source/tests/corpus/profile/bad-unknown-key.cnf" "$home/policies/"
 refuses 65 "smkid with a bad profile" 'bad-unknown-key' "$build/smkid" --home "$home"
 ends 70 "smki run with a bad profile" $smki run

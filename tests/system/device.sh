@@ -159,6 +159,8 @@ retired approve 73 -
 retired secret 73 -
 TABLE
 same "pairs tried" 13 "$((n - 20))"
+ends 73 "release of a retired one" $smki device release "$device"
+has "by the verb's name" "is retired, release is not possible" "$work/stderr"
 says "$eui already approved" $smki device approve "$eui"
 
 title "several at once, lists"
