@@ -192,21 +192,59 @@ out:
 	return r;
 }
 
-/* Whether nothing is in the folder but what a run left that was killed in batch_folder_fill. */
+/* What a run leaves in a folder that was killed in batch_folder_fill; in certificates/, in any. */
 static bool
-batch_folder_empty(const char *out)
+batch_folder_known(const char *name)
 {
-	DIR *dir = opendir(out);
-	bool empty = dir != NULL;
-	struct dirent *e;
+	return strcmp(name, BATCH_CERTS) == 0 || strncmp(name, BATCH_ID, strlen(BATCH_ID)) == 0;
+}
 
-	while (empty && (e = readdir(dir)) != NULL)
-		empty = strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-			strcmp(e->d_name, BATCH_CERTS) == 0 ||
-			strncmp(e->d_name, BATCH_ID, strlen(BATCH_ID)) == 0;
-	if (dir != NULL)
-		closedir(dir);
-	return empty;
+static bool
+batch_certs_known(const char *name)
+{
+	return strcmp(name, BATCH_NEW) == 0;
+}
+
+/* Whether nothing else is in the folder, which is closed. */
+static int
+batch_only(int fd, const char *path, bool (*known)(const char *name), bool *only, struct err *err)
+{
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+	int r = 0;
+
+	if (dir == NULL) {
+		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", path);
+		if (fd >= 0)
+			close(fd);
+		return -1;
+	}
+	*only = true;
+	for (errno = 0; (e = readdir(dir)) != NULL; errno = 0)
+		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+		    !known(e->d_name))
+			*only = false;
+	if (errno != 0)
+		r = err_sys(err, FAIL_UNAVAILABLE, "batch: %s", path);
+	closedir(dir);
+	return r;
+}
+
+static int
+batch_folder_empty(const char *out, bool *empty, struct err *err)
+{
+	int fd = open(out, O_RDONLY | O_DIRECTORY | O_CLOEXEC), certs, r;
+
+	*empty = false;
+	if (fd < 0)
+		return errno == ENOTDIR ? 0 : err_sys(err, file_code(errno), "batch: %s", out);
+	certs = openat(fd, BATCH_CERTS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	r = batch_only(fd, out, batch_folder_known, empty, err);
+	if (certs >= 0 && r == 0 && *empty)
+		return batch_only(certs, out, batch_certs_known, empty, err);
+	if (certs >= 0)
+		close(certs);
+	return r;
 }
 
 /* An empty folder of somebody's becomes one of a batch, and stays what else it is. */
@@ -214,13 +252,17 @@ static int
 batch_folder_fill(const char *out, struct span id, struct err *err)
 {
 	char *path = mem_fmt("%s/" BATCH_ID, out);
+	bool empty;
 	int r = -1;
 
-	if (!batch_folder_empty(out))
+	if (batch_folder_empty(out, &empty, err) != 0)
+		goto out;
+	if (!empty)
 		err_set(err, FAIL_CONFLICT,
 		    "batch: %s: exists and is no output of a batch; name another with --out", out);
 	else if (batch_certs_make(out, err) == 0)
 		r = file_write(path, id.p, id.len, 0644, err);
+out:
 	free(path);
 	return r;
 }
@@ -252,26 +294,8 @@ batch_folder_have(const struct batch_output *output, struct span id, struct err 
 static int
 batch_certs_none(const struct batch_output *output, bool *none, struct err *err)
 {
-	int fd = openat(output->certs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	int r = 0;
-
-	if (dir == NULL) {
-		err_sys(err, FAIL_UNAVAILABLE, "batch: %s", output->path);
-		if (fd >= 0)
-			close(fd);
-		return -1;
-	}
-	*none = true;
-	for (errno = 0; (e = readdir(dir)) != NULL; errno = 0)
-		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
-		    strcmp(e->d_name, BATCH_NEW) != 0)
-			*none = false;
-	if (errno != 0)
-		r = err_sys(err, FAIL_UNAVAILABLE, "batch: %s", output->path);
-	closedir(dir);
-	return r;
+	return batch_only(openat(output->certs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC),
+	    output->path, batch_certs_known, none, err);
 }
 
 /* No report from here on, durably: what an earlier run reported may become untrue with the first

@@ -101,6 +101,10 @@ mkdir "$work/own/certificates" # of a run that was killed there
 own=$(stat -c '%a %i' "$work/own")
 ends 0 "an empty folder is the one it was" $smki batch --out "$work/own" "$work/b.zip"
 same "its mode and number" "$own" "$(stat -c '%a %i' "$work/own")"
+mkdir -p "$work/somebody/certificates"
+echo >"$work/somebody/certificates/00001-x.csr.pem"
+refuses 73 "certificates of nobody knows which" "is no output of a batch" $smki batch \
+    --out "$work/somebody" "$work/b.zip"
 mkdir "$work/dot" "$work/behind"
 ends 0 "an empty folder by the name ." sh -c "cd '$work/dot' && $smki batch --out . ../b.zip"
 same "its certificate" 1 "$(certificates "$work/dot")"
