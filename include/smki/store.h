@@ -266,7 +266,7 @@ int store_cert_each(struct store *store, const struct store_filter *filter,
     struct err *err) MUST_USE;
 
 /*
- * Change a state inside a transaction: the event (action from the transition) and the row. With
+ * Change a state inside a transaction, by its event (action from the transition). With
  * reason keyCompromise the key is blocked too (a "key-blocked" event). The database refuses what
  * is illegal: FAIL_CONFLICT. reason and invalid_since are for CERT_REVOKED; a hold gets reason 6.
  */
@@ -278,12 +278,9 @@ struct store_change {
 int store_cert_change(struct store *store, const struct store_actor *actor, int64_t certificate,
     const struct store_change *change, struct err *err) MUST_USE;
 
-/* The columns that changes move (state, reason, changed, invalid_since, event), read again by
+/* What changes move (state, reason, changed, invalid_since, event), read again by
  * cert->id into cert. FAIL_NOT_FOUND when there is none. */
 int store_cert_now(struct store *store, struct store_cert *cert, struct err *err) MUST_USE;
-/* Bring what a change of this certificate will write next to into the kernel's cache. Where it lies
- * on disk, this thread waits for it then, and not the one that all changes wait for. */
-int store_change_near(struct store *store, int64_t certificate, struct err *err) MUST_USE;
 
 /* Numbers of certificates of a CA by state. */
 struct store_tally {

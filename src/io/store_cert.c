@@ -1,7 +1,7 @@
 /*
- * Writing certificates: recording an issued one and changing a state. Each change is an event and
- * then the row that names it; which changes are legal is decided by the schema's triggers, and
- * their refusals come back in their own words.
+ * Writing certificates: recording an issued one and changing a state. A change is an event, all the
+ * rest follows from it; which changes are legal is decided by the schema's triggers, and their
+ * refusals come back in their own words.
  */
 #include <string.h>
 
@@ -51,9 +51,10 @@ store_profile_id(struct store *store, const char *name, int64_t *id, struct err 
 
 static int
 store_holder_add(struct store *store, const struct store_actor *actor, const struct holder *holder,
-    int64_t *id, struct err *err)
+    int64_t device, int64_t *id, struct err *err)
 {
-	static const char sql[] = "INSERT INTO holder (kind, name, hw_type) VALUES (?, ?, ?)";
+	static const char sql[] =
+	    "INSERT INTO holder (kind, name, hw_type, device) VALUES (?, ?, ?, ?)";
 	struct store_event_new event = {
 		.action = "holder", .detail = "", .from_state = -1, .to_state = -1, .reason = -1
 	};
@@ -65,6 +66,7 @@ store_holder_add(struct store *store, const struct store_actor *actor, const str
 	db_bind_int(stmt, 1, holder->kind);
 	db_bind_blob(stmt, 2, holder->name, holder->name_len);
 	db_bind_text(stmt, 3, holder->hw_type);
+	db_bind_int_or_null(stmt, 4, device, device == 0);
 	if (db_run(stmt, err) != 0)
 		return -1;
 	*id = event.holder = db_last_id(store->db);
@@ -80,8 +82,10 @@ static int
 store_holder_id(struct store *store, const struct store_actor *actor, const struct holder *holder,
     int64_t *id, struct err *err)
 {
-	static const char sql[] = "SELECT id, hw_type FROM holder WHERE kind = ? AND name = ?";
+	static const char sql[] = "SELECT id, hw_type FROM holder WHERE id = " STORE_HOLDER(
+	    "?1", "?2");
 	struct db_stmt *stmt = NULL;
+	int64_t device = 0;
 	bool row = false;
 	int r = -1;
 
@@ -93,9 +97,9 @@ store_holder_id(struct store *store, const struct store_actor *actor, const stru
 		return -1;
 	if (!row) {
 		if (holder->kind == HOLDER_DEVICE &&
-		    store_device_ensure(store, actor, holder, err) != 0)
+		    store_device_ensure(store, actor, holder, &device, err) != 0)
 			return -1;
-		return store_holder_add(store, actor, holder, id, err);
+		return store_holder_add(store, actor, holder, device, id, err);
 	}
 	if (store_hw_type_check(stmt, 1, holder, err) != 0)
 		goto out;
@@ -145,7 +149,7 @@ store_cert_put(struct store *store, const struct store_actor *actor,
 {
 	static const char sql[] =
 	    "INSERT INTO certificate (id, ca, serial, profile, holder, use, key_hash, not_before, "
-	    "not_after, replaces, state, reason, changed, event, shard) "
+	    "not_after, replaces, issued_state, issued_reason, issued, issue_event, shard) "
 	    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 	struct db_stmt *stmt = NULL;
 
@@ -214,7 +218,7 @@ static int
 store_now_get(struct store *store, int64_t id, struct store_now *out, struct err *err)
 {
 	static const char sql[] =
-	    "SELECT ca, holder, state, key_hash FROM certificate WHERE id = ?";
+	    "SELECT ca, holder, state, key_hash FROM certificate_now WHERE id = ?";
 	struct db_stmt *stmt = NULL;
 	struct span hash;
 	bool row = false;
@@ -248,7 +252,7 @@ int
 store_cert_now(struct store *store, struct store_cert *cert, struct err *err)
 {
 	static const char sql[] =
-	    "SELECT state, reason, changed, invalid_since, event FROM certificate WHERE id = ?";
+	    "SELECT state, reason, changed, invalid_since, event FROM certificate_now WHERE id = ?";
 	struct db_stmt *stmt = NULL;
 	bool row = false;
 
@@ -265,24 +269,6 @@ store_cert_now(struct store *store, struct store_cert *cert, struct err *err)
 	cert->changed = (time_t)db_int(stmt, 2);
 	cert->invalid_since = (time_t)db_int(stmt, 3);
 	cert->event = db_int(stmt, 4);
-	db_reset(stmt);
-	return 0;
-}
-
-int
-store_change_near(struct store *store, int64_t certificate, struct err *err)
-{
-	/* The leaf that the new event's entry goes to; the row's was read to find it. */
-	static const char sql[] =
-	    "SELECT max(id) FROM event INDEXED BY event_certificate WHERE certificate = ?";
-	struct db_stmt *stmt = NULL;
-	bool row = false;
-
-	if (db_stmt(store->db, sql, &stmt, err) != 0)
-		return -1;
-	db_bind_int(stmt, 1, certificate);
-	if (db_step(stmt, &row, err) != 0)
-		return -1;
 	db_reset(stmt);
 	return 0;
 }
@@ -339,14 +325,10 @@ int
 store_cert_change(struct store *store, const struct store_actor *actor, int64_t certificate,
     const struct store_change *change, struct err *err)
 {
-	static const char sql[] = "UPDATE certificate SET state = ?, reason = ?, changed = ?, "
-				  "invalid_since = ?, event = ? "
-				  "WHERE id = ?";
 	struct store_event_new event = { .action = store_change_action(change->to),
 		.certificate = certificate,
 		.to_state = change->to,
 		.reason = -1 };
-	struct db_stmt *stmt = NULL;
 	struct store_now is;
 	int64_t event_id;
 
@@ -362,16 +344,7 @@ store_cert_change(struct store *store, const struct store_actor *actor, int64_t 
 		event.reason = change->reason;
 		event.invalid_since = change->invalid_since;
 	}
-	if (store_event_put(store, actor, &event, &event_id, err) != 0 ||
-	    db_stmt(store->db, sql, &stmt, err) != 0)
-		return -1;
-	db_bind_int(stmt, 1, change->to);
-	db_bind_int_or_null(stmt, 2, event.reason, event.reason < 0);
-	db_bind_int(stmt, 3, actor->now);
-	db_bind_int_or_null(stmt, 4, event.invalid_since, event.invalid_since == 0);
-	db_bind_int(stmt, 5, event_id);
-	db_bind_int(stmt, 6, certificate);
-	if (db_run(stmt, err) != 0)
+	if (store_event_put(store, actor, &event, &event_id, err) != 0)
 		return -1;
 	if (change->to != CERT_REVOKED || change->reason != REASON_KEY_COMPROMISE)
 		return 0;

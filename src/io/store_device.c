@@ -195,11 +195,9 @@ int
 store_device_issued(
     struct store *store, const struct eui64 *eui, time_t since, int64_t *n, struct err *err)
 {
-	/* certificate.changed moves with the state: when it was issued, its first event tells. */
-	static const char sql[] =
-	    "SELECT count(*) FROM certificate c CROSS JOIN event e ON e.certificate = c.id "
-	    "WHERE c.holder = (SELECT id FROM holder WHERE kind = 1 AND name = ?) "
-	    "AND e.action = 'issue' AND e.time >= ?";
+	static const char sql[] = "SELECT count(*) FROM certificate "
+				  "WHERE holder = " STORE_HOLDER_OF_DEVICE(
+				      "?1") " AND issued >= ?2";
 	struct db_stmt *stmt = NULL;
 	bool row = false;
 
@@ -220,7 +218,7 @@ store_device_current(
 {
 	static const char sql[] =
 	    "SELECT coalesce(max(n.id), 0) FROM certificate c "
-	    "CROSS JOIN certificate n INDEXED BY certificate_holder ON n.holder = c.holder "
+	    "CROSS JOIN certificate_now n ON n.holder = c.holder "
 	    "WHERE c.id = ? AND n.profile = c.profile AND n.state <> 2 AND n.not_after >= ?";
 	struct db_stmt *stmt = NULL;
 	bool row = false;

@@ -74,7 +74,7 @@ store_device_put(struct store *store, const struct device *device, int64_t id, t
 /* What the register knows of an EUI-64, seen or not. */
 struct store_device_place {
 	bool found, visible;
-	int64_t import;
+	int64_t id, import;
 };
 
 static int
@@ -82,7 +82,7 @@ store_device_find(struct store *store, const struct eui64 *eui, const struct hol
     struct store_device_place *out, struct err *err)
 {
 	static const char sql[] = "SELECT " STORE_DEVICE_VISIBLE
-				  ", d.import, d.hw_type FROM device d WHERE d.eui = ?";
+				  ", d.import, d.hw_type, d.id FROM device d WHERE d.eui = ?";
 	struct db_stmt *stmt = NULL;
 	int r = -1;
 
@@ -96,6 +96,7 @@ store_device_find(struct store *store, const struct eui64 *eui, const struct hol
 		return 0;
 	out->visible = db_int(stmt, 0) != 0;
 	out->import = db_int(stmt, 1);
+	out->id = db_int(stmt, 3);
 	if (!out->visible || holder == NULL || store_hw_type_check(stmt, 2, holder, err) == 0)
 		r = 0;
 	db_reset(stmt);
@@ -175,12 +176,11 @@ store_device_add(struct store *store, const struct store_actor *actor, const str
 
 int
 store_device_ensure(struct store *store, const struct store_actor *actor,
-    const struct holder *holder, struct err *err)
+    const struct holder *holder, int64_t *id, struct err *err)
 {
 	struct device device = { .approved = true };
 	struct store_device_place place;
 	char text[HOLDER_TEXT_LEN];
-	int64_t id;
 
 	if (holder->name_len != EUI64_LEN)
 		return err_set(err, FAIL_INVALID, "device: its name has %zu octets, not %d",
@@ -188,8 +188,10 @@ store_device_ensure(struct store *store, const struct store_actor *actor,
 	memcpy(device.eui.octets, holder->name, EUI64_LEN);
 	if (store_device_find(store, &device.eui, holder, &place, err) != 0)
 		return -1;
-	if (place.found && place.visible)
+	if (place.found && place.visible) {
+		*id = place.id;
 		return 0;
+	}
 	if (actor->uid == ACTOR_FRONT) {
 		holder_text(holder, text);
 		return err_set(err, FAIL_DENIED, "device %s: is not registered", text);
@@ -197,7 +199,7 @@ store_device_ensure(struct store *store, const struct store_actor *actor,
 	if (place.found)
 		return store_device_clash(store, &device.eui, 0, err);
 	memcpy(device.hw_type, holder->hw_type, sizeof device.hw_type);
-	return store_device_new(store, actor, &device, "with its first certificate", &id, err);
+	return store_device_new(store, actor, &device, "with its first certificate", id, err);
 }
 
 /* ---- changes ---- */

@@ -10,16 +10,13 @@
 
 #include "store_private.h"
 
-/* "state <> 0" stands here as in the indexes certificate_listed and certificate_shard: else they
- * are not used. */
 static const char listed_complete[] =
-    "SELECT serial, reason, changed, invalid_since FROM certificate "
-    "WHERE ca = ?1 AND state <> 0 ORDER BY event";
+    "SELECT serial, reason, changed, invalid_since FROM listed WHERE ca = ?1 ORDER BY event";
 static const char listed_shard[] =
-    "SELECT serial, reason, changed, invalid_since FROM certificate INDEXED BY certificate_shard "
-    "WHERE ca = ?1 AND shard = ?2 AND state <> 0 AND shard IS NOT NULL ORDER BY id";
+    "SELECT serial, reason, changed, invalid_since FROM listed INDEXED BY listed_shard "
+    "WHERE ca = ?1 AND shard = ?2 ORDER BY certificate";
 /*
- * Events tell who changed after ?2; the rows, how they are now. Who is valid now is removed when a
+ * Events tell who changed after ?2; the view, how they are now. Who is valid now is removed when a
  * list since then (crl_shown) shows an event from a hold that ended after ?2 up to before its end.
  * The set of the changed is SQLite's, which spills it to disk when it is large.
  */
@@ -29,13 +26,16 @@ static const char listed_delta[] =
     "    WHERE from_state IS NOT NULL AND id > ?2 AND ca = ?1 "
     "  UNION SELECT certificate FROM event INDEXED BY event_issued_on_hold "
     "    WHERE from_state IS NULL AND to_state = 1 AND id > ?2 AND ca = ?1) AS moved "
-    "CROSS JOIN certificate c ON c.id = moved.certificate "
+    "CROSS JOIN certificate_now c ON c.id = moved.certificate "
     "WHERE c.state <> 0 OR EXISTS (SELECT 1 FROM event r INDEXED BY event_certificate "
-    "  WHERE r.certificate = c.id AND r.id > ?2 AND r.from_state = 1 AND r.to_state = 0 "
+    "  WHERE r.certificate = c.id AND r.action <> 'issue' AND r.id > ?2 "
+    "    AND r.from_state = 1 AND r.to_state = 0 "
     "    AND EXISTS (SELECT 1 FROM crl l INDEXED BY crl_shown WHERE l.ca = ?1 "
     "      AND l.event IS NOT NULL AND l.event >= ?2 AND l.event < r.id "
-    "      AND l.event >= (SELECT max(h.id) FROM event h INDEXED BY event_certificate "
-    "        WHERE h.certificate = c.id AND h.to_state = 1 AND h.id < r.id))) "
+    /* the hold's beginning: an event of its own, or it was issued so */
+    "      AND l.event >= coalesce((SELECT max(h.id) FROM event h INDEXED BY event_certificate "
+    "        WHERE h.certificate = c.id AND h.action <> 'issue' AND h.to_state = 1 "
+    "          AND h.id < r.id), c.issue_event))) "
     "ORDER BY c.id";
 
 static const char *

@@ -64,6 +64,28 @@ int store_serial_col(struct db_stmt *stmt, int col, struct serial *out, struct e
 /* A column that may be NULL. */
 int64_t store_int_or(struct db_stmt *stmt, int col, int64_t when_null);
 
+/* The number of a device's holder, NULL when it has none; and of any holder. */
+#define STORE_HOLDER_OF_DEVICE(eui)                                                                \
+	"(SELECT h.id FROM device d CROSS JOIN holder h ON h.device = d.id WHERE d.eui = " eui ")"
+#define STORE_HOLDER(kind, name)                                                                   \
+	"CASE " kind                                                                               \
+	" WHEN 1 THEN " STORE_HOLDER_OF_DEVICE(name) " ELSE (SELECT id FROM holder "               \
+						     "WHERE kind = " kind                          \
+						     " AND kind <> 1 AND name = " name ") END"
+
+/* What a certificate is read from, c being a row of certificate_now, and what stands behind c for
+ * it. */
+#define STORE_CERT_COLUMNS                                                                         \
+	"SELECT c.id, c.ca, a.name, c.serial, p.name, h.kind, h.name, h.hw_type, c.use, "          \
+	"c.key_hash, c.not_before, c.not_after, c.replaces, c.state, c.reason, c.changed, "        \
+	"c.invalid_since, c.event "
+/* CROSS: the certificate first, then its few small neighbours by number. */
+#define STORE_CERT_NEIGHBOURS                                                                      \
+	" CROSS JOIN ca a ON a.id = c.ca CROSS JOIN profile p ON p.id = c.profile "                \
+	"CROSS JOIN holder h ON h.id = c.holder "
+/* A row of these. FAIL_INTERNAL when it is none. */
+int store_cert_row(struct db_stmt *stmt, struct store_cert *out, struct err *err) MUST_USE;
+
 /* Number of the next certificate's row. */
 int store_cert_next(struct store *store, int64_t *id, struct err *err) MUST_USE;
 /* The row of a shard, made when this is its first use, event being the newest one. FAIL_CONFLICT
@@ -101,11 +123,11 @@ int store_device_clash(
 int store_hw_type_check(
     struct db_stmt *stmt, int col, const struct holder *holder, struct err *err) MUST_USE;
 /*
- * A device's row for a holder that has none yet: found, or added when an operator issues (enrols
+ * Number of a device for a holder that has no row yet: found, or added when an operator issues (enrols
  * through operators only, approved). FAIL_DENIED when it came over the front, FAIL_CONFLICT for
  * another hwType and for an import that is not finished.
  */
 int store_device_ensure(struct store *store, const struct store_actor *actor,
-    const struct holder *holder, struct err *err) MUST_USE;
+    const struct holder *holder, int64_t *id, struct err *err) MUST_USE;
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Changing the state of a certificate. The state and its event are one transaction; nothing is
+ * Changing the state of a certificate: one event, in one transaction. Nothing is
  * signed here, and no list is waited for.
  */
 #include <stdlib.h>
@@ -144,7 +144,6 @@ status_run(struct committer *committer, struct store *reader, struct status_task
 	task->job.done = status_committed;
 	if (status_find(reader, task, cert, &err) != 0 ||
 	    status_check_issuer(task, cert, &err) != 0 ||
-	    store_change_near(reader, cert->id, &err) != 0 ||
 	    committer_put(committer, &task->job, &err) != 0)
 		task->done(task, NULL, &err);
 }

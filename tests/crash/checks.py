@@ -142,7 +142,7 @@ class Checks:
         self.note_list('issuing', number, data, 'smki crl')
         db = self.database()
         wanted = {serial.hex() for serial, in db.execute(
-            "SELECT c.serial FROM certificate c JOIN ca ON ca.id = c.ca "
+            "SELECT c.serial FROM certificate_now c JOIN ca ON ca.id = c.ca "
             "WHERE ca.name = 'issuing' AND c.state <> 0")}
         db.close()
         require(set(entries) == wanted, 'crl: lists other certificates than the database')
@@ -178,17 +178,36 @@ class Checks:
              'octets without their certificate')
         none("SELECT c.id FROM certificate c WHERE (SELECT count(*) FROM event e "
              "WHERE e.certificate = c.id AND e.action = 'issue') <> 1", 'not one issue event')
-        none('SELECT c.id FROM certificate c JOIN event e ON e.id = c.event '
-             'WHERE e.certificate <> c.id OR e.to_state <> c.state OR e.time <> c.changed '
-             'OR e.id <> (SELECT max(id) FROM event WHERE certificate = c.id '
-             'AND to_state IS NOT NULL)', 'a state that is not its newest event')
-        none('SELECT t.ca, t.state FROM tally t WHERE t.n <> (SELECT count(*) FROM certificate c '
-             'WHERE c.ca = t.ca AND c.state = t.state)', 'a tally that does not count')
+        none("SELECT c.id FROM certificate c LEFT JOIN event e ON e.id = c.issue_event "
+             "WHERE e.certificate IS NOT c.id OR e.action <> 'issue' "
+             "OR e.to_state <> c.issued_state OR e.time <> c.issued",
+             'a row that is not its issue event')
+        none("SELECT id FROM event WHERE action = 'issue' "
+             'EXCEPT SELECT issue_event FROM certificate', 'an issue event of nothing')
+        none('SELECT c.id FROM certificate_now c LEFT JOIN event e ON e.id = '
+             '(SELECT max(id) FROM event WHERE +certificate = c.id AND to_state IS NOT NULL) '
+             'WHERE e.id IS NOT c.event OR e.to_state <> c.state OR e.reason IS NOT c.reason '
+             'OR e.time <> c.changed OR e.invalid_since IS NOT c.invalid_since',
+             'a state that is not its newest event')
+        # each change begins where the one before it ended
+        none('SELECT id FROM (SELECT id, from_state, lag(to_state) OVER '
+             '(PARTITION BY certificate ORDER BY id) AS was FROM event '
+             'WHERE to_state IS NOT NULL) WHERE from_state IS NOT was', 'a change from nowhere')
+        now = ('SELECT ca, event, id, serial, state, reason, changed, invalid_since, shard '
+               'FROM certificate_now WHERE state <> 0')
+        listed = ('SELECT ca, event, certificate, serial, state, reason, changed, invalid_since, '
+                  'shard FROM listed')
+        none(f'{now} EXCEPT {listed}', 'is not valid, and not listed')
+        none(f'{listed} EXCEPT {now}', 'is listed as what it is not')
+        none('SELECT t.ca, t.state FROM tally t WHERE t.n <> (SELECT count(*) '
+             'FROM certificate_now c WHERE c.ca = t.ca AND c.state = t.state)',
+             'a tally that does not count')
 
     def rows(self, db):
         return {key: (id_, state, reason, since, der) for id_, key, state, reason, since, der
                 in db.execute('SELECT c.id, c.key_hash, c.state, c.reason, c.invalid_since, d.der '
-                              'FROM certificate c JOIN certificate_der d ON d.certificate = c.id')}
+                              'FROM certificate_now c '
+                              'JOIN certificate_der d ON d.certificate = c.id')}
 
     def check_meter(self, db, meter, row):
         if row is None:
@@ -258,8 +277,8 @@ class Checks:
         """The same request gives exactly one certificate."""
         status, out, err = self.a.smki('issue', meter.request)
         db = self.database()
-        rows = db.execute('SELECT c.state, d.der FROM certificate c JOIN certificate_der d '
-                          'ON d.certificate = c.id WHERE c.key_hash = ?',
+        rows = db.execute('SELECT c.state, d.der FROM certificate_now c '
+                          'JOIN certificate_der d ON d.certificate = c.id WHERE c.key_hash = ?',
                           (meter.key_hash,)).fetchall()
         db.close()
         require(len(rows) == 1, f'{meter.name}: {len(rows)} certificates for one key')

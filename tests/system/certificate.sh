@@ -189,7 +189,7 @@ title "a list of more than one piece"
 # The last revoked goes out of the order of issue.
 "$python" -c 'import sqlite3, sys
 for row in sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True).execute(
-        "SELECT lower(hex(serial)) FROM certificate WHERE state = 2 ORDER BY event"):
+        "SELECT lower(hex(serial)) FROM certificate_now WHERE state = 2 ORDER BY event"):
     print(row[0])' "$home/db/smki.db" >"$work/revoked"
 for filter in '--state revoked' '--state revoked --ca issuing' '--state revoked --since 1970-01-01' \
     '--state revoked --limit 500'; do

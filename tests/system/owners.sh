@@ -135,7 +135,7 @@ title "what the front cannot do"
 same "it can read" 1 "$(as "$http_user" sqlite3 -readonly "$home/db/smki.db" \
     "SELECT count(*) FROM ca WHERE name = 'root'")"
 before=$($smki list)
-for sql in "UPDATE certificate SET state = 0, reason = NULL" "DELETE FROM setting" \
+for sql in "UPDATE certificate SET issued_state = 0" "DELETE FROM setting" \
     "INSERT INTO profile VALUES (99, 'x')" "CREATE TABLE x(y)"; do
 	false_that "write: $sql" as "$http_user" sqlite3 "$home/db/smki.db" "$sql"
 	has "why" readonly "$work/stdout"

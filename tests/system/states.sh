@@ -234,7 +234,7 @@ revoked=$serial
 copy=$work/copy.db
 true_that "copy" sqlite3 "$home/db/smki.db" ".backup $copy"
 
-# change SERIAL FROM TO ACTION REASON: as a program would, with its event; undone at the end.
+# change SERIAL FROM TO ACTION REASON: as a program would, by its event; undone at the end.
 change() {
 	sqlite3 -bail "$copy" <<SQL 2>"$work/sql"
 BEGIN;
@@ -242,9 +242,7 @@ INSERT INTO event(id, time, actor, action, ca, certificate, from_state, to_state
 SELECT e.id + 1, e.time, 0, '$4', c.ca, c.id, $2, $3, $5
 FROM certificate c, (SELECT id, time FROM event ORDER BY id DESC LIMIT 1) e
 WHERE c.serial = x'$1';
-UPDATE certificate SET state = $3, reason = $5, changed = (SELECT time FROM event ORDER BY id DESC
-    LIMIT 1), event = (SELECT max(id) FROM event) WHERE serial = x'$1';
-SELECT state FROM certificate WHERE serial = x'$1';
+SELECT state FROM certificate_now WHERE serial = x'$1';
 ROLLBACK;
 SQL
 }
@@ -284,11 +282,15 @@ forbids() {
 	has "$2" "$1" "$work/sql"
 }
 row="serial = x'$revoked'"
-forbids 'transition table' "UPDATE certificate SET state = 0, reason = NULL WHERE $row"
-forbids 'transition table' "UPDATE OR REPLACE certificate SET state = 1, reason = 6 WHERE $row"
-forbids 'no event of its own' "UPDATE certificate SET state = 1, reason = 6
-    WHERE serial = x'$valid'"
-forbids 'transition table' "UPDATE certificate SET reason = 1 WHERE $row"
+forbids 'never changed' "UPDATE certificate SET issued_state = 1, issued_reason = 6 WHERE $row"
+forbids 'never changed' "UPDATE OR REPLACE certificate SET issued_state = 0 WHERE $row"
+forbids 'it is a view' "UPDATE certificate_now SET state = 0, reason = NULL WHERE $row"
+forbids 'never changed' "UPDATE event SET to_state = 0, reason = NULL
+    WHERE id = (SELECT event FROM certificate_now WHERE $row)"
+forbids 'is not what its certificate is now' "INSERT INTO listed SELECT ca, event + 1, id, serial,
+    2, 1, changed, NULL, shard FROM certificate_now WHERE serial = x'$valid'"
+forbids 'still what it says' "DELETE FROM listed WHERE $row"
+forbids 'never changed' "UPDATE listed SET reason = 1 WHERE $row"
 forbids 'never changed' "UPDATE certificate SET serial = x'01' WHERE $row"
 forbids 'never changed' "UPDATE certificate SET not_after = not_after + 1 WHERE $row"
 forbids 'never deleted' "DELETE FROM certificate WHERE $row"
@@ -299,7 +301,7 @@ forbids 'never deleted' "DELETE FROM event"
 forbids 'life cycle is fixed' "INSERT INTO transition VALUES (2, 0, 'reactivate')"
 forbids 'life cycle is fixed' "DELETE FROM transition"
 same "the copy is as it was" "0 1 2" "$(sqlite3 "$copy" "SELECT group_concat(state, ' ') FROM
-    (SELECT state FROM certificate WHERE serial IN (x'$valid', x'$hold', x'$revoked')
+    (SELECT state FROM certificate_now WHERE serial IN (x'$valid', x'$hold', x'$revoked')
     ORDER BY id)")"
 same "and sound" ok "$(sqlite3 "$copy" 'PRAGMA integrity_check')"
 down

@@ -128,9 +128,10 @@ skip_rows(struct rig *r, int to)
 	char *rule,
 	    *jump = mem_fmt(
 		"DROP TRIGGER certificate_insert; INSERT INTO certificate (id, ca, serial, "
-		"profile, holder, use, key_hash, not_before, not_after, state, changed, "
-		"event) SELECT %d, ca, X'42', profile, holder, use, randomblob(32), "
-		"not_before, not_after, state, changed, event FROM certificate WHERE id = 1",
+		"profile, holder, use, key_hash, not_before, not_after, issued_state, issued, "
+		"issue_event) SELECT %d, ca, X'42', profile, holder, use, randomblob(32), "
+		"not_before, "
+		"not_after, issued_state, issued, issue_event FROM certificate WHERE id = 1",
 		to);
 	sqlite3_stmt *stmt;
 	sqlite3 *db;

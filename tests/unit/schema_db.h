@@ -30,9 +30,9 @@
 	");"
 #define CERT(verb, id, ca, serial, profile, holder, use, key, replaces, state, reason, event)      \
 	verb " INTO certificate (id, ca, serial, profile, holder, use, key_hash, not_before, "     \
-	     "not_after, replaces, state, reason, changed, event) VALUES (" id ", " ca             \
-	     ", X'" serial "', " profile ", " holder ", " use ", " key ", 100, 1000, " replaces    \
-	     ", " state ", " reason ", 100, " event ");"
+	     "not_after, replaces, issued_state, issued_reason, issued, issue_event) VALUES (" id  \
+	     ", " ca ", X'" serial "', " profile ", " holder ", " use ", " key                     \
+	     ", 100, 1000, " replaces ", " state ", " reason ", 100, " event ");"
 #define DEVICE_EVENT(action, id)                                                                   \
 	"INSERT INTO event (id, time, actor, action, device) VALUES (" NEXT ", 100, -1, '" action  \
 	"', " id ");"
@@ -50,23 +50,20 @@
 	"INSERT INTO event (id, time, actor, action, ca, certificate, from_state, to_state, "      \
 	"reason) "                                                                                 \
 	"VALUES (" NEXT ", 100, -1, '" action "', 2, " id ", " from ", " to ", " reason ");"
-#define CHANGE(id, to, reason)                                                                     \
-	"UPDATE certificate SET state = " to ", reason = " reason                                  \
-	", changed = 100, event = " NEWEST " WHERE id = " id ";"
 
 static const char *const base[] = {
 	EVENT("init"),
 	"INSERT INTO profile (name) VALUES ('root-ca'), ('issuing-ca'), ('device-signature'), "
 	"('device-agreement'), ('ocsp')",
 	"INSERT INTO ca (id, name, parent) VALUES (1, 'root', 1), (2, 'issuing', 1)",
-	"INSERT INTO holder (kind, name, hw_type) VALUES (3, X'72', ''), "
-	"(3, X'63', ''), (1, X'0000000000000001', '1.2.3'), "
-	"(1, X'0000000000000002', '1.2.3'), (1, X'0000000000000003', '1.2.3'), "
-	"(3, X'6f', ''), (1, X'0000000000000004', '1.2.3'), "
-	"(1, X'0000000000000005', '1.2.3')",
 	DEVICE("1", "0000000000000001") DEVICE("2", "0000000000000002"),
 	DEVICE("3", "0000000000000003") DEVICE("4", "0000000000000004"),
 	DEVICE("5", "0000000000000005"),
+	"INSERT INTO holder (kind, name, hw_type, device) VALUES (3, X'72', '', NULL), "
+	"(3, X'63', '', NULL), (1, X'0000000000000001', '1.2.3', 1), "
+	"(1, X'0000000000000002', '1.2.3', 2), (1, X'0000000000000003', '1.2.3', 3), "
+	"(3, X'6f', '', NULL), (1, X'0000000000000004', '1.2.3', 4), "
+	"(1, X'0000000000000005', '1.2.3', 5)",
 	ISSUE("1", "1", "01", "1", "1", "3", KEY("01"), "NULL"),
 	"UPDATE ca SET certificate = 1 WHERE id = 1",
 	ISSUE("2", "1", "02", "2", "2", "3", KEY("02"), "NULL"),
@@ -74,10 +71,8 @@ static const char *const base[] = {
 	ISSUE("3", "2", "03", "3", "3", "1", KEY("03"), "NULL"),
 	ISSUE("4", "2", "04", "3", "4", "1", KEY("04"), "NULL"),
 	CHANGED("hold", "4", "0", "1", "6"),
-	CHANGE("4", "1", "6"),
 	ISSUE("5", "2", "05", "3", "5", "1", KEY("05"), "NULL"),
 	CHANGED("revoke", "5", "0", "2", "1"),
-	CHANGE("5", "2", "1"),
 	ISSUE("6", "2", "06", "5", "6", "4", KEY("06"), "NULL"),
 	"INSERT INTO responder VALUES (2, 6)",
 	"INSERT INTO crl (ca, number, taken) VALUES (2, 1, 100), (2, 2, 100)",

@@ -281,48 +281,63 @@ test_table(void)
 /* Holder 7 is device 4 */
 #define STATE4(action, state) DEVICE_EVENT(action, "4") SET_WITH("state = " state, "4")
 #define PROOF4 DEVICE_EVENT("device", "4") SET_WITH("proofs = 1", "4")
-/* Holder 9, EUI 6 */
-#define HOLDER9 "INSERT INTO holder VALUES (9, 1, X'" EUI6 "', '1.2.3');"
+/* Holder 9, EUI 6, device 6 */
+#define HOLDER9 "INSERT INTO holder VALUES (9, 1, X'" EUI6 "', '1.2.3', 6);"
 #define SIX_WITH(proofs, approved)                                                                 \
-	HOLDER9 DEVICE_EVENT("device", "6")                                                        \
-	    ADD("INSERT", "6", EUI6, "", proofs ", 0, " approved ", 100, " NEWEST)
+	DEVICE_EVENT("device", "6")                                                                \
+	ADD("INSERT", "6", EUI6, "", proofs ", 0, " approved ", 100, " NEWEST) HOLDER9
 
 static const struct schema_case certificate_cases[] = {
 	{ "operator", NULL, OPERATOR("7"), NULL },
 	{ "operator, not approved", SIX_WITH("0", "0"), OPERATOR("9"), NULL },
-	{ "operator, not registered", HOLDER9, OPERATOR("9"), "device: is not registered" },
+	{ "holder, not registered", NULL, HOLDER9, "device: is not registered" },
+	{ "holder of another device", NULL,
+	    "INSERT INTO holder VALUES (9, 1, X'" EUI6 "', '1.2.3', 5)",
+	    "holder: identity is never changed" },
+	{ "holder of another EUI-64",
+	    DEVICE_EVENT("device", "6") ADD("INSERT", "6", EUI6, "", PLAIN),
+	    "INSERT INTO holder VALUES (9, 1, X'0000000000000007', '1.2.3', 6)",
+	    "device: is not registered" },
+	{ "holder, no device", "PRAGMA ignore_check_constraints = ON;",
+	    "INSERT INTO holder VALUES (9, 1, X'" EUI6 "', '1.2.3', NULL)",
+	    "device: is not registered" },
+	{ "holder, organisation with a device",
+	    DEVICE_EVENT("device", "6") ADD("INSERT", "6", EUI6, "", PLAIN),
+	    "INSERT INTO holder VALUES (9, 2, X'" EUI6 "', '', 6)", "device: is not registered" },
+	{ "holder twice", SIX_WITH("0", "0"),
+	    "INSERT OR REPLACE INTO holder VALUES (10, 1, X'" EUI6 "', '1.2.3', 6)",
+	    "holder: identity is never changed" },
 	{ "operator, on hold", STATE4("device-hold", "1"), OPERATOR("7"),
 	    "device: is on hold in the register" },
 	{ "operator, released", STATE4("device-hold", "1") STATE4("device-release", "0"),
 	    OPERATOR("7"), NULL },
 	{ "operator, retired", STATE4("device-retire", "2"), OPERATOR("7"), "device: is retired" },
-	{ "operator, import goes on", HOLDER9 FILLED, OPERATOR("9"), "device: is not registered" },
-	{ "operator, import dropped", HOLDER9 FILLED DROP, OPERATOR("9"),
-	    "device: is not registered" },
-	{ "operator, import finished", HOLDER9 FILLED FINISH, OPERATOR("9"), NULL },
+	{ "holder, import goes on", FILLED, HOLDER9, "device: is not registered" },
+	{ "holder, import dropped", FILLED DROP, HOLDER9, "device: is not registered" },
+	{ "operator, import finished", FILLED FINISH HOLDER9, OPERATOR("9"), NULL },
 	{ "another hwType",
 	    DEVICE_EVENT("device", "6") ADD("INSERT", "6", EUI6, "",
-		PLAIN) "INSERT INTO holder VALUES (9, 1, X'" EUI6 "', '1.2.4');",
+		PLAIN) "INSERT INTO holder VALUES (9, 1, X'" EUI6 "', '1.2.4', 6);",
 	    OPERATOR("9"), "device: is registered with another hwType" },
 	{ "the service itself", NULL, ISSUE("7", "2", "07", "3", "7", "1", KEY("07"), "NULL"),
 	    NULL },
 	{ "front", PROOF4, FRONT("7"), NULL },
 	{ "front, for agreement", PROOF4, DER("7") BY("-2", "7", "7") CERT7("7", "2"), NULL },
-	{ "front, imported", HOLDER9 FILLED FINISH, FRONT("9"), NULL },
+	{ "front, imported", FILLED FINISH HOLDER9, FRONT("9"), NULL },
 	{ "front, no proof", NULL, FRONT("7"), "device: enrols only through operators" },
 	{ "front, not approved", SIX_WITH("1", "0"), FRONT("9"), "device: is not approved" },
 	{ "front, approved", SIX_WITH("1", "1"), FRONT("9"), NULL },
 	{ "front, neither approved nor not",
 	    "PRAGMA ignore_check_constraints = ON;" SIX_WITH("1", "2"), FRONT("9"),
 	    "device: enrols only through operators" },
-	{ "front, not registered", HOLDER9, FRONT("9"), "device: is not registered" },
 	{ "front, on hold", PROOF4 STATE4("device-hold", "1"), FRONT("7"),
 	    "device: is on hold in the register" },
 	{ "front, retired", PROOF4 STATE4("device-retire", "2"), FRONT("7"), "device: is retired" },
 	{ "front, a service", NULL, DER("7") BY("-2", "7", "6") CERT7("6", "4"),
 	    "certificate: only devices enrol by themselves" },
-	{ "front, an organisation", "INSERT INTO holder VALUES (9, 2, X'0000000000000001', '');",
-	    FRONT("9"), "certificate: only devices enrol by themselves" },
+	{ "front, an organisation",
+	    "INSERT INTO holder VALUES (9, 2, X'0000000000000001', '', NULL);", FRONT("9"),
+	    "certificate: only devices enrol by themselves" },
 	{ "front, a CA's use", PROOF4, DER("7") BY("-2", "7", "7") CERT7("7", "3"),
 	    "certificate: only devices enrol by themselves" },
 	{ "operator, a service", NULL, DER("7") BY("1000", "7", "6") CERT7("6", "4"), NULL },

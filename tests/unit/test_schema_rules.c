@@ -18,12 +18,12 @@ static const struct schema_case issue_cases[] = {
 	{ "born revoked", DER("7") ISSUED("7", "2", "7", "2", "4", "100"),
 	    CERT("INSERT", "7", "2", "07", "3", "7", "1", KEY("07"), "NULL", "2", "4", NEWEST),
 	    "is issued valid or on hold only" },
-	{ "without bytes", ISSUED("7", "2", "7", "0", "NULL", "100"),
-	    CERT7("07", "7", "1", KEY("07"), "NULL"), "is recorded without its bytes" },
+	{ "without bytes", NULL, ISSUED("7", "2", "7", "0", "NULL", "100"),
+	    "is recorded without its bytes" },
 	{ "empty bytes", NULL, "INSERT INTO certificate_der VALUES (7, X'')", "CHECK" },
 	{ "without event", DER("7"), CERT7("07", "7", "1", KEY("07"), "NULL"),
 	    "has no issue event of its own" },
-	{ "with an older event", ISSUE7 EVENT("init"),
+	{ "with an older event", DER("7") EVENT("init"),
 	    CERT("INSERT", "7", "2", "07", "3", "7", "1", KEY("07"), "NULL", "0", "NULL",
 		NEWEST " - 1"),
 	    "has no issue event of its own" },
@@ -31,8 +31,8 @@ static const struct schema_case issue_cases[] = {
 	    CERT("INSERT", "7", "2", "07", "3", "7", "1", KEY("07"), "NULL", "0", "NULL",
 		NEWEST " - 1"),
 	    "has no issue event of its own" },
-	{ "event of another certificate", DER("7") ISSUED("8", "2", "7", "0", "NULL", "100"),
-	    CERT7("07", "7", "1", KEY("07"), "NULL"), "has no issue event of its own" },
+	{ "event of another certificate", DER("7"), ISSUED("8", "2", "7", "0", "NULL", "100"),
+	    "is recorded without its bytes" },
 	{ "event of another state, of its reason", DER("7") ISSUED("7", "2", "7", "1", "6", "100"),
 	    CERT("INSERT", "7", "2", "07", "3", "7", "1", KEY("07"), "NULL", "0", "6", NEWEST),
 	    "has no issue event of its own" },
@@ -47,7 +47,7 @@ static const struct schema_case issue_cases[] = {
 	    CERT7("07", "7", "1", KEY("07"), "NULL"), "has no issue event of its own" },
 	{ "event says on hold", DER("7") ISSUED("7", "2", "7", "1", "6", "100"),
 	    CERT7("07", "7", "1", KEY("07"), "NULL"), "has no issue event of its own" },
-	{ "number skipped", DER("7") ISSUED("8", "2", "7", "0", "NULL", "100"),
+	{ "number skipped", ISSUE7,
 	    CERT("INSERT", "8", "2", "07", "3", "7", "1", KEY("07"), "NULL", "0", "NULL", NEWEST),
 	    "number is not the next one" },
 	{ "number left to SQLite", ISSUE7,
@@ -56,6 +56,15 @@ static const struct schema_case issue_cases[] = {
 	    "number is not the next one" },
 	{ "second issue event", NULL, ISSUED("3", "2", "3", "0", "NULL", "100"),
 	    "its certificate is issued already" },
+	{ "second issue event before the row", ISSUE7, ISSUED("7", "2", "7", "0", "NULL", "100"),
+	    "the one before it issues what is not recorded" },
+	{ "another event before the row", ISSUE7, EVENT("init"),
+	    "the one before it issues what is not recorded" },
+	{ "with a date", ISSUE7,
+	    "INSERT INTO certificate (id, ca, serial, profile, holder, use, key_hash, not_before, "
+	    "not_after, issued_state, issued, invalid_since, issue_event) VALUES (7, 2, X'07', 3, "
+	    "7, 1, " KEY("07") ", 100, 1000, 0, 100, 50, " NEWEST ")",
+	    "CHECK" },
 	{ "serial taken", ISSUE7, CERT7("03", "7", "1", KEY("07"), "NULL"), "serial is taken" },
 	{ "serial of another CA", ISSUE7, CERT7("02", "7", "1", KEY("07"), "NULL"), NULL },
 	{ "serial empty", ISSUE7, CERT7("", "7", "1", KEY("07"), "NULL"),
@@ -86,7 +95,7 @@ static const struct schema_case issue_cases[] = {
 	{ "key revoked as compromised", DER("7") ISSUED("7", "2", "5", "0", "NULL", "100"),
 	    CERT7("07", "5", "1", KEY("05"), "NULL"), "key: is blocked as compromised" },
 	{ "key revoked for another reason",
-	    CHANGED("revoke", "3", "0", "2", "4") CHANGE("3", "2", "4") DER("7")
+	    CHANGED("revoke", "3", "0", "2", "4") DER("7")
 		ISSUED("7", "2", "3", "0", "NULL", "100"),
 	    CERT7("07", "3", "1", KEY("03"), "NULL"), NULL },
 	{ "key blocked",
@@ -109,7 +118,7 @@ static const struct schema_case issue_cases[] = {
 	DER(id)                                                                                    \
 	ISSUED(id, "2", "7", "0", "NULL", at)                                                      \
 	"INSERT INTO certificate (id, ca, serial, profile, holder, use, key_hash, not_before, "    \
-	"not_after, state, changed, event) VALUES (" id ", 2, X'0" id                              \
+	"not_after, issued_state, issued, issue_event) VALUES (" id ", 2, X'0" id                  \
 	"', 3, 7, 1, " KEY("0" id) ", " from ", " to ", 0, " at ", " NEWEST ");"
 	{ "device, the former has ended", LIVES("7", "100", "150", "100"),
 	    LIVES("8", "151", "900", "151"), NULL },
@@ -130,8 +139,8 @@ static const struct schema_case issue_cases[] = {
 #define BELOW(after)                                                                               \
 	"INSERT INTO ca (id, name, parent) VALUES (3, 'x', 1);" DER("7") ISSUED("7", "1", "2",     \
 	    "0", "NULL", "100") "INSERT INTO certificate (id, ca, serial, "                        \
-				"profile, holder, use, key_hash, not_before, not_after, state, "   \
-				"changed, event) "                                                 \
+				"profile, holder, use, key_hash, not_before, not_after, "          \
+				"issued_state, issued, issue_event) "                              \
 				"VALUES (7, 1, X'07', 2, 2, 3, " KEY(                              \
 				    "07") ", 100, " after ", 0, 100, " NEWEST ");"                 \
 					  "UPDATE ca SET certificate = 7 WHERE id = 3;"
@@ -140,8 +149,9 @@ static const struct schema_case issue_cases[] = {
 	ISSUED("8", "3", "7", "0", "NULL", "100")                                                  \
 	"INSERT INTO certificate (id, ca, "                                                        \
 	"serial, profile, holder, use, key_hash, "                                                 \
-	"not_before, not_after, state, changed, "                                                  \
-	"event) VALUES (8, 3, X'08', 3, 7, 1, " KEY("08") ", " from ", 9000, 0, 100, " NEWEST ");"
+	"not_before, not_after, issued_state, issued, "                                            \
+	"issue_event) VALUES (8, 3, X'08', 3, 7, 1, " KEY("08") ", " from                          \
+								", 9000, 0, 100, " NEWEST ");"
 	{ "CA of a short life, its last second", BELOW("500"), OF3("500"), NULL },
 	{ "CA of a short life, ended", BELOW("500"), OF3("501"),
 	    "ca: is not valid, it issues nothing" },
@@ -169,8 +179,7 @@ static const struct schema_case issue_cases[] = {
 	{ "CA on hold",
 	    "INSERT INTO event (id, time, actor, action, ca, certificate, from_state, "
 	    "to_state, "
-	    "reason) VALUES (" NEXT ", 100, -1, 'hold', 1, 2, 0, 1, 6);" CHANGE("2", "1", "6")
-		ISSUE7,
+	    "reason) VALUES (" NEXT ", 100, -1, 'hold', 1, 2, 0, 1, 6);" ISSUE7,
 	    CERT7("07", "7", "1", KEY("07"), "NULL"), "ca: is not valid, it issues nothing" },
 };
 
@@ -280,7 +289,15 @@ static const struct schema_case events_cases[] = {
 	{ "issue without certificate", NULL,
 	    "INSERT INTO event (id, time, actor, action, ca, to_state) VALUES (" NEXT ", 100, -1, "
 	    "'issue', 2, 0)",
-	    "CHECK" },
+	    "is recorded without its bytes" },
+	{ "of no certificate", NULL,
+	    "INSERT INTO event (id, time, actor, action, certificate) VALUES (" NEXT
+	    ", 100, -1, 'key-blocked', 99)",
+	    "event: its certificate is not recorded" },
+	{ "of no holder", NULL,
+	    "INSERT INTO event (id, time, actor, action, holder) VALUES (" NEXT
+	    ", 100, -1, 'holder', 99)",
+	    "event: its holder is not recorded" },
 	{ "word changed", NULL, "UPDATE event_action SET name = 'x' WHERE name = 'hold'",
 	    "a word in use is never changed" },
 	{ "word deleted", NULL, "DELETE FROM event_action", "a word in use is never deleted" },
@@ -418,7 +435,7 @@ test_other(void)
 static const struct schema_case checks_cases[] = {
 #define DEVICE7(use, key, after)                                                                   \
 	"INSERT INTO certificate (id, ca, serial, profile, holder, use, key_hash, not_before, "    \
-	"not_after, state, changed, event) VALUES (7, 2, X'07', 3, 7, " use ", " key               \
+	"not_after, issued_state, issued, issue_event) VALUES (7, 2, X'07', 3, 7, " use ", " key   \
 	", 100, " after ", 0, 100, " NEWEST ")"
 	{ "certificate of one second", ISSUE7, DEVICE7("1", KEY("07"), "100"), NULL },
 	{ "certificate of no time", ISSUE7, DEVICE7("1", KEY("07"), "99"), "CHECK" },
@@ -486,15 +503,15 @@ test_derived(void)
 	CU_ASSERT_EQUAL(schema_int(db, "SELECT n FROM tally WHERE ca = 2 AND state = 1"), 1);
 	CU_ASSERT_EQUAL(schema_int(db, "SELECT n FROM tally WHERE ca = 2 AND state = 2"), 1);
 	CU_ASSERT_EQUAL(schema_int(db, "SELECT changed_event FROM ca WHERE id = 2"),
-	    schema_int(db, "SELECT event FROM certificate WHERE id = 5"));
+	    schema_int(db, "SELECT event FROM certificate_now WHERE id = 5"));
 	CHECK(sqlite3_exec(db, more, NULL, NULL, NULL) == SQLITE_OK);
 	CU_ASSERT_EQUAL(schema_int(db, "SELECT n FROM tally WHERE ca = 2 AND state = 0"), 3);
 	CU_ASSERT_EQUAL(schema_int(db, "SELECT changed_event FROM ca WHERE id = 2"),
-	    schema_int(db, "SELECT event FROM certificate WHERE id = 5"));
-	CHECK(sqlite3_exec(db, CHANGED("hold", "7", "0", "1", "6"), NULL, NULL, NULL) == SQLITE_OK);
+	    schema_int(db, "SELECT event FROM certificate_now WHERE id = 5"));
 	CHECK(sqlite3_exec(db,
-		  "UPDATE OR REPLACE certificate SET state = 1, reason = 6, event = " NEWEST
-		  " WHERE id = 7",
+		  "INSERT OR REPLACE INTO event (id, time, actor, action, ca, certificate, "
+		  "from_state, to_state, reason) "
+		  "VALUES (" NEXT ", 100, -1, 'hold', 2, 7, 0, 1, 6)",
 		  NULL, NULL, NULL) == SQLITE_OK);
 	CU_ASSERT_EQUAL(schema_int(db, "SELECT n FROM tally WHERE ca = 2 AND state = 0"), 2);
 	CU_ASSERT_EQUAL(schema_int(db, "SELECT n FROM tally WHERE ca = 2 AND state = 1"), 2);
