@@ -1,6 +1,8 @@
 /*
  * Values that options of several verbs have.
  */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,11 +20,15 @@ option_name(const char *what, const char *text, char out[NAME_LEN], struct err *
 int
 option_limit(const char *text, int64_t *limit, struct err *err)
 {
+	long long n;
 	char *end;
-	long long n = strtoll(text, &end, 10);
 
+	errno = 0;
+	n = strtoll(text, &end, 10);
 	if (*end != '\0' || end == text || n <= 0)
 		return err_set(err, FAIL_INVALID, "limit: \"%s\" is no number above 0", text);
+	if (errno == ERANGE)
+		return err_set(err, FAIL_INVALID, "limit: %s is more than %lld", text, LLONG_MAX);
 	*limit = n;
 	return 0;
 }

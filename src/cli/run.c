@@ -118,7 +118,9 @@ run_reap(struct run_child *child, size_t n, bool stopping, int *status)
 			continue;
 		}
 		child[i].pid = 0;
-		if (WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == EXIT_DONE && stopping)
+		/* One that was not up yet is ended by the signal itself. */
+		if (stopping && (WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) == EXIT_DONE
+							: WTERMSIG(wait_status) == SIGTERM))
 			continue;
 		if (WIFSIGNALED(wait_status))
 			log_error("%s ended by signal %d", child[i].program, WTERMSIG(wait_status));

@@ -104,6 +104,7 @@ done <<TABLE
 65 RFC_7468 show $work/file
 65 state: list --state asleep
 65 limit: list --limit 0
+65 limit: list --limit 9223372036854775808
 65 limit: list --limit 5x
 65 since: list --since today
 66 nobody list --ca nobody

@@ -78,6 +78,34 @@ lacks "no daemon ended badly" 'ended with' "$work/log"
 lacks "no daemon was killed" 'ended by signal' "$work/log"
 refuses 75 "status without smkid" 'smki run' $smki status
 
+title "stop at once, whoever is up by then"
+# told PID: the signal waits there, or has ended it already.
+told() {
+	grep -q '^ShdPnd:.*[1-9a-f]' "/proc/$1/status" 2>"$work/none" || gone "$1"
+}
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+	# shellcheck disable=SC2086
+	spawn run $smki run
+	# both stand still as soon as they are there, so that the signal finds them so
+	children='' second=''
+	until [ -n "$second" ]; do
+		gone "$run" && fail "no children"
+		read -r children second <"/proc/$run/task/$run/children" || :
+	done 2>"$work/none"
+	children="$children $second"
+	# shellcheck disable=SC2086
+	kill -STOP $children
+	kill -TERM "$run"
+	for child in $children; do
+		demo_wait 30 started "$run" told "$child" || fail "no signal came"
+	done
+	# shellcheck disable=SC2086
+	kill -CONT $children 2>"$work/none"
+	ended "$run"
+	same "smki run ends with 0" 0 "$ended"
+done
+lacks "nobody was killed" 'ended by signal' "$work/log"
+
 title "start again: all as before"
 up
 whole_truth
