@@ -126,12 +126,21 @@ keeper_aged(struct keeper *k, bool accepted, struct err *err)
 	return 0;
 }
 
+static void
+keeper_clock(struct keeper *k)
+{
+	struct err err = { 0 };
+	time_t now;
+
+	httpd_set_part(k->httpd, PART_CLOCK, timeguard_now(k->httpd->guard, &now, &err) == 0, &err);
+}
+
 /* *news as above; true when the database cannot be read either, so that all is looked at. */
 static void
 keeper_time(struct keeper *k, bool *news)
 {
 	struct httpd *httpd = k->httpd;
-	time_t newest, now;
+	time_t newest;
 	bool accepted;
 	struct err err = { 0 };
 
@@ -147,7 +156,7 @@ keeper_time(struct keeper *k, bool *news)
 	} else {
 		httpd_set_part(httpd, PART_DATABASE, false, &err);
 	}
-	httpd_set_part(httpd, PART_CLOCK, timeguard_now(httpd->guard, &now, &err) == 0, &err);
+	keeper_clock(k);
 }
 
 /* The page that tells the cache of changes: smkid makes it at its first start, and keeps it. */
@@ -352,6 +361,7 @@ keeper_new(struct httpd *httpd, struct store *store, struct link *link, struct t
 	httpd->guard = timeguard_new(newest);
 	if (keeper_age(k, err) != 0 || keeper_first_token(k, err) != 0)
 		goto failed;
+	keeper_clock(k); /* before anybody asks for the health */
 	*out = k;
 	return 0;
 failed:

@@ -349,7 +349,9 @@ test_keeper(void)
 	require(link_new(&home, -1, &link, &err) == 0);
 	require(keeper_new(httpd, reader, link, NULL, &keeper, &err) == 0);
 	CHECK(!atomic_load(&httpd->ok[PART_TOKEN]));
-	/* A week after the newest record: in doubt until an administrator says otherwise. */
+	/* A week after the newest record: in doubt until an administrator says otherwise. The health
+	 * says so before the first request can come. */
+	CHECK(!atomic_load(&httpd->ok[PART_CLOCK]));
 	CHECK(keeper_clock(httpd, false));
 	CHECK(keeper_start(keeper, KEEPER_TEST_TICK_MS, &err) == 0);
 	keeper_event(writer, "clock-accept", clock_now());
