@@ -31,7 +31,7 @@ DROP INDEX certificate_shard;
 -- The rows as they were issued.
 UPDATE certificate SET (state, reason, changed, invalid_since, event) =
 	(SELECT to_state, reason, time, NULL, id FROM event INDEXED BY event_certificate
-	  WHERE certificate = certificate.id AND action = 'issue' ORDER BY id LIMIT 1)
+	  WHERE certificate = certificate.id AND action = 'issue' ORDER BY id DESC LIMIT 1)
 	WHERE id IN (SELECT certificate FROM event INDEXED BY event_state_change
 	  WHERE from_state IS NOT NULL);
 
@@ -178,7 +178,8 @@ CREATE TRIGGER event_order BEFORE INSERT ON event BEGIN
 	      THEN RAISE(ABORT, 'event: number is not the next one')
 	    WHEN NEW.time < time AND NEW.action <> 'clock-accept'
 	      THEN RAISE(ABORT, 'event: time is before the event before it')
-	    WHEN action = 'issue'
+	    -- only of issuing: what was left behind by hand stops no revocation
+	    WHEN action = 'issue' AND NEW.action = 'issue'
 	      AND NOT EXISTS (SELECT 1 FROM certificate c WHERE c.id = event.certificate)
 	      THEN RAISE(ABORT, 'event: the one before it issues what is not recorded') END
 	FROM event;
@@ -192,6 +193,12 @@ CREATE TRIGGER event_order BEFORE INSERT ON event BEGIN
 	    WHEN NEW.actor < -1
 	      AND NEW.action <> 'issue' AND NEW.action <> 'holder' AND NEW.action <> 'rekey'
 	      THEN RAISE(ABORT, 'event: the front only enrols') END;
+	-- The row's own CHECKs, for whoever has them ignored: a state comes with these words only.
+	SELECT RAISE(ABORT, 'event: states do not go with the action')
+	WHERE (NEW.from_state IS NOT NULL)
+	    <> (NEW.action = 'hold' OR NEW.action = 'reactivate' OR NEW.action = 'revoke')
+	   OR (NEW.to_state IS NOT NULL) <> (NEW.action = 'issue' OR NEW.action = 'hold'
+	    OR NEW.action = 'reactivate' OR NEW.action = 'revoke');
 	-- The words below stand in event_action for ever.
 	SELECT CASE
 	    WHEN NEW.action = 'issue' THEN CASE

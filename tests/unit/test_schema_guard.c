@@ -169,7 +169,7 @@ test_settings(void)
 	sqlite3_free(msg);
 	msg = NULL;
 	CHECK(sqlite3_exec(db, other, NULL, NULL, &msg) == SQLITE_CONSTRAINT);
-	CHECK(msg != NULL && strstr(msg, "event: its certificate is not recorded") != NULL);
+	CHECK(msg != NULL && strstr(msg, "event: states do not go with the action") != NULL);
 	sqlite3_free(msg);
 	msg = NULL;
 	CHECK(sqlite3_exec(db, shadow, NULL, NULL, NULL) == SQLITE_OK);
