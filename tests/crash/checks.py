@@ -176,17 +176,19 @@ class Checks:
              'a certificate without its octets')
         none('SELECT certificate FROM certificate_der EXCEPT SELECT id FROM certificate',
              'octets without their certificate')
-        none("SELECT c.id FROM certificate c WHERE (SELECT count(*) FROM event e "
-             "WHERE e.certificate = c.id AND e.action = 'issue') <> 1", 'not one issue event')
+        none("SELECT certificate FROM event WHERE action = 'issue' GROUP BY certificate "
+             'HAVING count(*) <> 1', 'not one issue event')
         none("SELECT c.id FROM certificate c LEFT JOIN event e ON e.id = c.issue_event "
              "WHERE e.certificate IS NOT c.id OR e.action <> 'issue' "
              "OR e.to_state <> c.issued_state OR e.time <> c.issued",
              'a row that is not its issue event')
         none("SELECT id FROM event WHERE action = 'issue' "
              'EXCEPT SELECT issue_event FROM certificate', 'an issue event of nothing')
-        none('SELECT c.id FROM certificate_now c LEFT JOIN event e ON e.id = '
-             '(SELECT max(id) FROM event WHERE +certificate = c.id AND to_state IS NOT NULL) '
-             'WHERE e.id IS NOT c.event OR e.to_state <> c.state OR e.reason IS NOT c.reason '
+        none('SELECT c.id FROM (SELECT certificate, max(id) AS id FROM event '
+             'WHERE to_state IS NOT NULL GROUP BY certificate) newest '
+             'CROSS JOIN event e ON e.id = newest.id '
+             'CROSS JOIN certificate_now c ON c.id = newest.certificate '
+             'WHERE e.id <> c.event OR e.to_state <> c.state OR e.reason IS NOT c.reason '
              'OR e.time <> c.changed OR e.invalid_since IS NOT c.invalid_since',
              'a state that is not its newest event')
         # each change begins where the one before it ended
