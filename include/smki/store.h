@@ -29,6 +29,10 @@ enum store_mode {
  */
 int store_open(
     const char *path, enum store_mode mode, struct store **out, struct err *err) MUST_USE;
+/* The version of the schema that the database at path has, and the one that store_open() for writing
+ * brings it to: all rows may have to be written anew for that, at ten million in minutes. Changes
+ * nothing; fails as store_open() for writing does for what is not ours or newer. */
+int store_schema(const char *path, int64_t *has, int64_t *newest, struct err *err) MUST_USE;
 /* How many MiB of the database's pages the handle keeps, instead of the 40 of a writer and the 4 of
  * a reader. They are taken as pages are read. */
 int store_cache(struct store *store, long mib, struct err *err) MUST_USE;

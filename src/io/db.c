@@ -22,9 +22,6 @@
 /* Page cache in MiB of a handle for which nobody chose. */
 #define DB_CACHE_WRITE 40
 #define DB_CACHE_READ 4
-/* What undoes a savepoint stays in memory (released with it, at most the pages of one request);
- * SQLite's choice of a file would cost 30 us a certificate. The writer sorts nothing large. */
-#define DB_WRITE_TEMP "PRAGMA temp_store=MEMORY;"
 /* A writer checkpoints between its transactions. Should it not come to it, a commit does at this
  * many pages (64 MiB), so that the WAL cannot grow for ever; unless another handle sees to that
  * (db_wal_watch). A longer file is cut back when it is begun anew. */
@@ -237,7 +234,7 @@ db_start_writer(struct db *db, struct err *err)
 	db_finish(stmt);
 	stmt = NULL;
 	r = db_script(db,
-	    "PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;" DB_WRITE_TEMP DB_WAL_BOUND,
+	    "PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;" DB_TEMP_MEMORY DB_WAL_BOUND,
 	    err);
 out:
 	db_finish(stmt);

@@ -15,6 +15,12 @@
 #include "smki/buf.h"
 #include "smki/err.h"
 
+/* For db_script(). What undoes a savepoint stays in memory (released with it, at most the pages of one
+ * request): SQLite's choice of a file would cost 30 us a certificate. In files goes what a change of
+ * the schema sorts. */
+#define DB_TEMP_MEMORY "PRAGMA temp_store=MEMORY;"
+#define DB_TEMP_FILE "PRAGMA temp_store=FILE;"
+
 struct db;
 struct db_stmt;
 

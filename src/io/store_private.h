@@ -30,6 +30,13 @@ struct store {
 	int spilled; /* db_spilled when the present transaction began */
 };
 
+/* The version of the schema that a database has. What is not ours is refused before anything is
+ * changed in it, and so is to read (STORE_READ) what is older than this program. */
+int store_schema_check(
+    struct db *db, enum store_mode mode, int64_t *version, struct err *err) MUST_USE;
+/* All files of schema/ that are newer than version. */
+int store_schema_apply(struct db *db, int64_t version, struct err *err) MUST_USE;
+
 /* 0 inside a write transaction, else FAIL_UNAVAILABLE: SQLite may have rolled it back by itself,
  * and a write after that would be a transaction of its own. */
 int store_need_transaction(const struct store *store, struct err *err) MUST_USE;

@@ -36,6 +36,8 @@
 #define SMKID_CHANGES_MAX COMMIT_QUEUE_MAX
 #define SMKID_KEEPER_MAX 64
 #define SMKID_QUERY_THREADS 2
+/* Microseconds, of a supervisor's patience: six hours. */
+#define SMKID_SCHEMA_US "21600000000"
 
 struct smkid_options {
 	const char *home;
@@ -373,6 +375,29 @@ smkid_end(struct smkid *smkid, struct store *store, struct store *aside)
 	store_close(store);
 }
 
+/* The writer's handle. Whoever started smkid hears of it before a change of the schema, and gives it
+ * the time. */
+static int
+smkid_database(const struct smkid *smkid, const char *path, struct store **out, struct err *err)
+{
+	int64_t has, newest;
+
+	if (store_schema(path, &has, &newest, err) != 0)
+		return -1;
+	if (has < newest) {
+		log_info("database: from schema %lld to %lld; with millions of certificates this "
+			 "takes minutes",
+		    (long long)has, (long long)newest);
+		smkid_notify("STATUS=brings the database up to date\n"
+			     "EXTEND_TIMEOUT_USEC=" SMKID_SCHEMA_US);
+	}
+	if (store_open(path, STORE_WRITE, out, err) != 0)
+		return -1;
+	if (has < newest)
+		log_info("database: schema %lld", (long long)newest);
+	return store_cache(*out, smkid->home.db_cache, err);
+}
+
 static int
 smkid_start(struct smkid *smkid, const struct smkid_options *options, int *lock,
     struct store **store, struct store **aside, struct err *err)
@@ -385,8 +410,7 @@ smkid_start(struct smkid *smkid, const struct smkid_options *options, int *lock,
 	    home_path(&smkid->home, HOME_POLICIES, policies, err) != 0 ||
 	    smkid_lock(&smkid->home, lock, err) != 0 ||
 	    profiles_load(policies, &smkid->profiles, err) != 0 ||
-	    store_open(db, STORE_WRITE, store, err) != 0 ||
-	    store_cache(*store, smkid->home.db_cache, err) != 0 ||
+	    smkid_database(smkid, db, store, err) != 0 ||
 	    store_open(db, STORE_WRITE, aside, err) != 0 || smkid_load(smkid, *store, err) != 0 ||
 	    committer_start(*store, *aside, smkid_fatal, &smkid->committer, err) != 0 ||
 	    smkid_issue(smkid, err) != 0 || smkid_enrol(smkid, err) != 0 ||
@@ -416,7 +440,7 @@ main(int argc, char **argv)
 	smkid->started = clock_now();
 	if (smkid_start(smkid, &options, &lock, &store, &aside, &err) == 0) {
 		log_info("ready");
-		smkid_notify("READY=1");
+		smkid_notify("READY=1\nSTATUS=");
 		status = server_run(smkid->server);
 	} else {
 		log_error("%s", err.msg);

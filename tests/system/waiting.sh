@@ -1,6 +1,6 @@
 #!/bin/sh
 # An older database: smki-httpd waits for smkid to bring it up to date; by itself for half a minute,
-# beside a smkid of its own until that serves.
+# beside a smkid of its own until that serves. And smkid says what it does before it does it.
 #
 #   waiting.sh BUILD_ROOT SOURCE_ROOT
 set -u
@@ -89,4 +89,46 @@ later 60
 ended "$served"
 same "its status" 75 "$ended"
 lacks "it does not go on" 'still waiting' "$work/log"
+kill -TERM "$smkid"
+ended "$smkid"
+same "smkid's status" 0 "$ended"
+
+title "smkid tells its supervisor"
+# What arrives there, a line each.
+cat >"$work/supervisor.py" <<'EOF'
+import os, socket, sys
+at = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+at.bind(sys.argv[1])
+while True:
+    for line in at.recv(4096).decode().split("\n"):
+        print(line, flush=True)
+EOF
+"$python" "$work/supervisor.py" "$work/notify" >>"$work/told" 2>&1 &
+pids="$pids $!"
+within 10 "the supervisor is there" test -S "$work/notify"
+# It has today's tables already, so the last schema file cannot be applied: no database of another
+# version is needed to see what is said, and what is left of a change that failed.
+"$python" -c 'import sqlite3, sys
+print("\n".join(sqlite3.connect(sys.argv[1]).iterdump()))' "$home/db/smki.db" >"$work/before"
+: >"$work/log"
+spawn smkid env NOTIFY_SOCKET="$work/notify" "$build/smkid" --home "$home"
+ended "$smkid"
+differ "it does not start" 0 "$ended"
+has "it says which versions" 'database: from schema ' "$work/log"
+has "and why it ends" "$home/db/smki.db: schema " "$work/log"
+within 10 "patience was asked for" grep -q '^EXTEND_TIMEOUT_USEC=21600000000$' "$work/told"
+lacks "and it was not ready" 'READY=1' "$work/told"
+"$python" -c 'import sqlite3, sys
+print("\n".join(sqlite3.connect(sys.argv[1]).iterdump()))' "$home/db/smki.db" >"$work/after"
+true_that "the database is as it was" cmp "$work/before" "$work/after"
+older 1
+: >"$work/told"
+: >"$work/log"
+spawn smkid env NOTIFY_SOCKET="$work/notify" "$build/smkid" --home "$home"
+within 30 "ready" grep -q '^READY=1$' "$work/told"
+lacks "nothing was changed" 'from schema' "$work/log"
+lacks "no patience was asked for" 'EXTEND_TIMEOUT' "$work/told"
+kill -TERM "$smkid"
+ended "$smkid"
+same "its status" 0 "$ended"
 finish
