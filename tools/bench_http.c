@@ -40,11 +40,13 @@
 #define HTTP_EVENTS 256
 /* A server that is silent for so long has failed. */
 #define HTTP_WAIT_MS 10000
-/* With fewer connections than this, two servers are asked in turn so many times a run: whether the
- * server's thread and the client's stand on one core or on two is chance, lasts as long as the
- * connection, and is worth a factor of two. More connections average that out by themselves. */
+/* Two servers are asked in turn many times a run, over new connections each time. With few of them:
+ * whether the server's thread and the client's stand on one core or on two is chance, lasts as long
+ * as the connection, and is worth a factor of two. With many: how they spread over the server's
+ * threads is chance, and turns in which they are opened need to be longer. */
 #define HTTP_FEW 8
-#define HTTP_TURNS 50
+#define HTTP_TURN_MS_FEW 20
+#define HTTP_TURN_MS 100
 
 struct conn {
 	int fd;
@@ -61,7 +63,9 @@ struct load {
 	struct sockaddr_in to;
 	long connections;
 	int64_t until_us; /* INT64_MAX = for ever */
-	size_t once;	  /* each request once, so many; 0 = until the time is over */
+	/* All connections are open; then the time is set and runs. */
+	pthread_barrier_t open, timed;
+	size_t once; /* each request once, so many; 0 = until the time is over */
 };
 
 struct thread {
@@ -240,6 +244,8 @@ thread_main(void *arg)
 
 	for (size_t i = 0; i < t->n_conns; i++)
 		conn_open(t, &t->conns[i]);
+	pthread_barrier_wait(&t->load->open);
+	pthread_barrier_wait(&t->load->timed);
 	for (size_t i = 0; i < t->n_conns && thread_more(t); i++, busy++)
 		conn_ask(t, &t->conns[i]);
 	while (busy > 0) {
@@ -333,12 +339,13 @@ load_turn(struct load *load, const struct sockaddr_in *to, bool once, long ms, l
 {
 	size_t n = load->connections < HTTP_THREADS ? (size_t)load->connections : HTTP_THREADS;
 	struct thread t[HTTP_THREADS] = { 0 };
-	int64_t start = clock_mono_us();
-	double before = process_us(pid);
+	int64_t start;
+	double before;
 
 	load->to = *to;
 	load->once = once ? load->n : 0;
-	load->until_us = ms > 0 ? start + ms * 1000 : INT64_MAX;
+	require(pthread_barrier_init(&load->open, NULL, (unsigned)n + 1) == 0 &&
+		pthread_barrier_init(&load->timed, NULL, (unsigned)n + 1) == 0);
 	for (size_t i = 0; i < n; i++) {
 		t[i].load = load;
 		t[i].at = i;
@@ -349,11 +356,18 @@ load_turn(struct load *load, const struct sockaddr_in *to, bool once, long ms, l
 		require(t[i].epoll >= 0);
 		require(pthread_create(&t[i].id, NULL, thread_main, &t[i]) == 0);
 	}
+	pthread_barrier_wait(&load->open);
+	before = process_us(pid);
+	start = clock_mono_us();
+	load->until_us = ms > 0 ? start + ms * 1000 : INT64_MAX;
+	pthread_barrier_wait(&load->timed);
 	for (size_t i = 0; i < n; i++)
 		pthread_join(t[i].id, NULL);
 	sample->took_us += clock_mono_us() - start;
 	sample->cpu_us += process_us(pid) - before;
 	sample_add(sample, t, n);
+	pthread_barrier_destroy(&load->open);
+	pthread_barrier_destroy(&load->timed);
 	for (size_t i = 0; i < n; i++) {
 		close(t[i].epoll);
 		free(t[i].conns);
@@ -389,8 +403,8 @@ static void
 load_runs(struct load *load, const struct options *o, const struct sockaddr_in *to,
     const struct sockaddr_in *bare)
 {
-	const bool few = o->connections < HTTP_FEW && o->ms >= HTTP_TURNS;
-	const long turns = bare != NULL && few ? HTTP_TURNS : 1;
+	const long turn_ms = o->connections < HTTP_FEW ? HTTP_TURN_MS_FEW : HTTP_TURN_MS;
+	const long turns = bare != NULL && o->ms > turn_ms ? o->ms / turn_ms : 1;
 	struct result most = { .rate = o->bound }, got;
 	struct sample sample = { 0 }, bound;
 
