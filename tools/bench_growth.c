@@ -300,8 +300,9 @@ reach_main(void *arg)
 /*
  * The database in memory, as on a machine that has as much: some kernels give the pages of files
  * back within seconds, and then the rates are those of the disk. Page by page, as a service that
- * looks here and there brings them in: read ahead they come in pieces of megabytes, of each of
- * which some kernels look at every page whenever one is written. Refused without the right to.
+ * looks here and there brings them in: read ahead, as by a fill, they come in pieces of megabytes, of
+ * each of which some kernels look at every page whenever one is written. So what is there already
+ * goes first. Refused without the right to.
  */
 static int
 side_hold(struct side *side, const char *path, struct err *err)
@@ -312,7 +313,8 @@ side_hold(struct side *side, const char *path, struct err *err)
 	size_t len = 0, part;
 	struct stat st;
 
-	if (fd >= 0 && fstat(fd, &st) == 0) {
+	if (fd >= 0 && fstat(fd, &st) == 0 && fsync(fd) == 0 &&
+	    posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0) {
 		len = (size_t)st.st_size;
 		at = mmap(NULL, len, PROT_READ, MAP_SHARED, fd, 0);
 	}
