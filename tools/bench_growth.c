@@ -30,7 +30,8 @@
 #define GROWTH_N_MAX 100000
 #define GROWTH_WINDOW 512
 #define GROWTH_THREADS 4
-#define GROWTH_COMMANDS 400 /* a run: each is a process */
+#define GROWTH_COMMANDS 200 /* a part: each is a process */
+#define GROWTH_PARTS 2	    /* of a run: once with one home first, once with the other */
 #define GROWTH_START_MS 60000
 #define GROWTH_PAGE 4096
 #define GROWTH_READERS 32 /* that bring a file into memory */
@@ -45,9 +46,10 @@ struct side {
 	struct store *store;
 	void *held; /* the database file, in memory while the rates are taken */
 	size_t held_len;
-	int64_t ids; /* rows of certificates before this run */
-	struct serial *serials;
+	int64_t ids;		/* rows of certificates before this run */
+	struct serial *serials; /* GROWTH_PARTS times n */
 	size_t n;
+	int part; /* of the run: which of them */
 	int64_t longest_us;
 };
 
@@ -131,7 +133,13 @@ hand_command(struct hand *h, const struct serial *serial, struct err *err)
 	return 0;
 }
 
-/* How many of the run's certificates it is done with. */
+static struct serial *
+side_serials(const struct side *side)
+{
+	return side->serials + (size_t)side->part * side->n;
+}
+
+/* How many of a part's certificates it is done with. */
 static size_t
 growth_count(const struct side *side, enum growth_op op)
 {
@@ -146,7 +154,7 @@ hand_main(void *arg)
 	int r = 0;
 
 	for (size_t i = h->first; i < n && r == 0; i += GROWTH_THREADS) {
-		const struct serial *serial = &h->side->serials[i];
+		const struct serial *serial = &side_serials(h->side)[i];
 
 		switch (h->op) {
 		case GROWTH_OCSP:
@@ -210,23 +218,24 @@ hands_run(struct side *side, enum growth_op op, double *rate, struct err *err)
 static void
 side_shuffle(struct side *side)
 {
-	struct serial serial;
+	struct serial *serials = side_serials(side), serial;
 	uint64_t at;
 
 	for (size_t n = side->n; n > 1; n--) {
 		require(rng_draw((uint8_t *)&at, sizeof(at)) == 0);
 		at %= n;
-		serial = side->serials[n - 1];
-		side->serials[n - 1] = side->serials[at];
-		side->serials[at] = serial;
+		serial = serials[n - 1];
+		serials[n - 1] = serials[at];
+		serials[at] = serial;
 	}
 }
 
-/* Issue, and then take valid certificates of the home at random for the rest of the run: of the new
+/* Issue, and then take valid certificates of the home at random for the rest of the part: of the new
  * one those just issued, since it has no others. */
 static int
 side_issue(struct side *side, double *rate, struct err *err)
 {
+	struct serial *serials = side_serials(side);
 	struct bench_meter *meters = NULL;
 	struct bench_link link = { .fd = -1 };
 	struct bench_issued issued;
@@ -242,7 +251,7 @@ side_issue(struct side *side, double *rate, struct err *err)
 	if (issued.longest_us > side->longest_us)
 		side->longest_us = issued.longest_us;
 	for (size_t i = 0; i < side->n; i++) {
-		side->serials[i] = meters[i].serial;
+		serials[i] = meters[i].serial;
 		if (side->ids < (int64_t)(side->n * 10))
 			continue;
 		do {
@@ -251,7 +260,7 @@ side_issue(struct side *side, double *rate, struct err *err)
 				1 + (int64_t)((uint64_t)id % (uint64_t)side->ids), &cert, err) != 0)
 				goto out;
 		} while (cert.state != CERT_VALID || cert.holder.kind != HOLDER_DEVICE);
-		side->serials[i] = cert.serial;
+		serials[i] = cert.serial;
 	}
 	side_shuffle(side);
 	r = 0;
@@ -267,16 +276,25 @@ side_run(struct side *side, enum growth_op op, double *rate, struct err *err)
 	return op == GROWTH_ISSUE ? side_issue(side, rate, err) : hands_run(side, op, rate, err);
 }
 
-/* One after the other, so that both meet the same machine; in turn who is first. */
+/* One after the other and again the other way round, so that both meet the same machine. */
 static int
-sides_run(struct side *empty, struct side *full, enum growth_op op, bool full_first,
-    double *at_empty, double *at_full, struct err *err)
+sides_run(struct side *empty, struct side *full, enum growth_op op, double *at_empty,
+    double *at_full, struct err *err)
 {
-	if (full_first && side_run(full, op, at_full, err) != 0)
-		return -1;
-	if (side_run(empty, op, at_empty, err) != 0)
-		return -1;
-	return full_first ? 0 : side_run(full, op, at_full, err);
+	double us[2] = { 0 }, rate; /* for one, in all parts */
+
+	for (int i = 0; i < 2 * GROWTH_PARTS; i++) {
+		int which = (i + 1) / 2 % 2;
+		struct side *side = which == 0 ? empty : full;
+
+		side->part = i / 2;
+		if (side_run(side, op, &rate, err) != 0)
+			return -1;
+		us[which] += 1e6 / rate;
+	}
+	*at_empty = GROWTH_PARTS * 1e6 / us[0];
+	*at_full = GROWTH_PARTS * 1e6 / us[1];
+	return 0;
 }
 
 /* A part of the file that is to come into memory. */
@@ -355,7 +373,7 @@ side_open(struct side *side, char *smki, char **argv, size_t n, struct err *err)
 	side->dir = argv[0];
 	side->http = argv[2];
 	side->n = n;
-	side->serials = mem_array(n, sizeof(*side->serials));
+	side->serials = mem_array(GROWTH_PARTS * n, sizeof(*side->serials));
 	snprintf(home.dir, sizeof(home.dir), "%s", side->dir);
 	if (bench_ca_load(argv[1], &side->ca, err) != 0 ||
 	    home_path(&home, HOME_DB, path, err) != 0 || side_hold(side, path, err) != 0 ||
@@ -385,7 +403,7 @@ rates(struct side *empty, struct side *full, long warm, long runs, struct err *e
 {
 	double at_empty, at_full;
 
-	printf("growth: %zu certificates a run; a second, at %lld and at %lld certificates\n"
+	printf("growth: twice %zu certificates a run; a second, at %lld and at %lld certificates\n"
 	       "  run             issue         OCSP miss              show         smki show"
 	       "            revoke\n",
 	    full->n, (long long)empty->ids, (long long)full->ids);
@@ -397,8 +415,8 @@ rates(struct side *empty, struct side *full, long warm, long runs, struct err *e
 		if (i >= 0)
 			printf("  %3ld", i + 1);
 		for (int op = 0; op < GROWTH_OPS; op++) {
-			if (sides_run(empty, full, (enum growth_op)op, i % 2 != 0, &at_empty,
-				&at_full, err) != 0)
+			if (sides_run(empty, full, (enum growth_op)op, &at_empty, &at_full, err) !=
+			    0)
 				return -1;
 			if (i < 0)
 				continue;

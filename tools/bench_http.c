@@ -45,7 +45,7 @@
  * as the connection, and is worth a factor of two. With many: how they spread over the server's
  * threads is chance, and turns in which they are opened need to be longer. */
 #define HTTP_FEW 8
-#define HTTP_TURN_MS_FEW 20
+#define HTTP_TURN_MS_FEW 5
 #define HTTP_TURN_MS 100
 
 struct conn {
