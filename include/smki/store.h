@@ -29,10 +29,16 @@ enum store_mode {
  */
 int store_open(
     const char *path, enum store_mode mode, struct store **out, struct err *err) MUST_USE;
-/* The version of the schema that the database at path has, and the one that store_open() for writing
- * brings it to: all rows may have to be written anew for that, at ten million in minutes. Changes
- * nothing; fails as store_open() for writing does for what is not ours or newer. */
-int store_schema(const char *path, int64_t *has, int64_t *newest, struct err *err) MUST_USE;
+/* What is told on the way. */
+struct store_told {
+	/* Before the schema is brought from one version to another, for which all rows may have to
+	 * be written anew: at ten million in minutes. */
+	void (*schema)(void *ctx, int64_t from, int64_t to);
+	void *ctx;
+};
+/* As store_open() for STORE_WRITE. */
+int store_open_telling(
+    const char *path, const struct store_told *told, struct store **out, struct err *err) MUST_USE;
 /* How many MiB of the database's pages the handle keeps, instead of the 40 of a writer and the 4 of
  * a reader. They are taken as pages are read. */
 int store_cache(struct store *store, long mib, struct err *err) MUST_USE;

@@ -53,8 +53,9 @@ store_file_remove(const char *path)
 	}
 }
 
-int
-store_open(const char *path, enum store_mode mode, struct store **out, struct err *err)
+static int
+store_open_as(const char *path, enum store_mode mode, const struct store_told *told,
+    struct store **out, struct err *err)
 {
 	struct store *store = NULL;
 	bool made = false;
@@ -77,7 +78,7 @@ store_open(const char *path, enum store_mode mode, struct store **out, struct er
 		goto out;
 	}
 	if (mode != STORE_READ && (db_start_writer(store->db, err) != 0 ||
-				      store_schema_apply(store->db, version, err) != 0)) {
+				      store_schema_apply(store->db, version, told, err) != 0)) {
 		err_prefix(err, "%s", path);
 		goto out;
 	}
@@ -94,6 +95,19 @@ out:
 	if (r != 0 && made)
 		store_file_remove(path);
 	return r;
+}
+
+int
+store_open(const char *path, enum store_mode mode, struct store **out, struct err *err)
+{
+	return store_open_as(path, mode, NULL, out, err);
+}
+
+int
+store_open_telling(
+    const char *path, const struct store_told *told, struct store **out, struct err *err)
+{
+	return store_open_as(path, STORE_WRITE, told, out, err);
 }
 
 int

@@ -34,8 +34,9 @@ struct store {
  * changed in it, and so is to read (STORE_READ) what is older than this program. */
 int store_schema_check(
     struct db *db, enum store_mode mode, int64_t *version, struct err *err) MUST_USE;
-/* All files of schema/ that are newer than version. */
-int store_schema_apply(struct db *db, int64_t version, struct err *err) MUST_USE;
+/* All files of schema/ that are newer than version. told may be NULL. */
+int store_schema_apply(
+    struct db *db, int64_t version, const struct store_told *told, struct err *err) MUST_USE;
 
 /* 0 inside a write transaction, else FAIL_UNAVAILABLE: SQLite may have rolled it back by itself,
  * and a write after that would be a transaction of its own. */

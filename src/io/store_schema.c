@@ -100,12 +100,14 @@ store_schema_check(struct db *db, enum store_mode mode, int64_t *version, struct
  * would count as deleting the rows that others refer to. And it may sort all rows of a large table:
  * that goes into files. */
 int
-store_schema_apply(struct db *db, int64_t version, struct err *err)
+store_schema_apply(struct db *db, int64_t version, const struct store_told *told, struct err *err)
 {
-	int64_t watched = 0;
+	int64_t newest = store_schema_newest(), watched = 0;
 
-	if (version >= store_schema_newest())
+	if (version >= newest)
 		return 0;
+	if (told != NULL)
+		told->schema(told->ctx, version, newest);
 	if (db_script(db, "PRAGMA foreign_keys=OFF;" DB_TEMP_FILE, err) != 0)
 		return -1;
 	for (const struct embed_file *f = schema_text; f->name != NULL; f++)
@@ -117,22 +119,4 @@ store_schema_apply(struct db *db, int64_t version, struct err *err)
 		return -1;
 	return watched == 1 ? 0
 			    : err_set(err, FAIL_INTERNAL, "database: foreign keys stay unwatched");
-}
-
-int
-store_schema(const char *path, int64_t *has, int64_t *newest, struct err *err)
-{
-	struct db *db = NULL;
-	int r = -1;
-
-	if (db_open(path, DB_WRITE, STORE_BUSY_MS, &db, err) != 0)
-		return -1;
-	if (store_schema_check(db, STORE_WRITE, has, err) == 0) {
-		*newest = store_schema_newest();
-		r = 0;
-	} else {
-		err_prefix(err, "%s", path);
-	}
-	db_close(db);
-	return r;
 }

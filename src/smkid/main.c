@@ -375,26 +375,29 @@ smkid_end(struct smkid *smkid, struct store *store, struct store *aside)
 	store_close(store);
 }
 
-/* The writer's handle. Whoever started smkid hears of it before a change of the schema, and gives it
- * the time. */
+/* Whoever started smkid hears of it, and gives it the time. */
+static void
+smkid_schema(void *ctx, int64_t from, int64_t to)
+{
+	*(int64_t *)ctx = to;
+	log_info("database: from schema %lld to %lld; with millions of certificates this takes "
+		 "minutes",
+	    (long long)from, (long long)to);
+	smkid_notify("STATUS=brings the database up to date\n"
+		     "EXTEND_TIMEOUT_USEC=" SMKID_SCHEMA_US);
+}
+
+/* The writer's handle. */
 static int
 smkid_database(const struct smkid *smkid, const char *path, struct store **out, struct err *err)
 {
-	int64_t has, newest;
+	int64_t to = 0;
+	const struct store_told told = { .schema = smkid_schema, .ctx = &to };
 
-	if (store_schema(path, &has, &newest, err) != 0)
+	if (store_open_telling(path, &told, out, err) != 0)
 		return -1;
-	if (has < newest) {
-		log_info("database: from schema %lld to %lld; with millions of certificates this "
-			 "takes minutes",
-		    (long long)has, (long long)newest);
-		smkid_notify("STATUS=brings the database up to date\n"
-			     "EXTEND_TIMEOUT_USEC=" SMKID_SCHEMA_US);
-	}
-	if (store_open(path, STORE_WRITE, out, err) != 0)
-		return -1;
-	if (has < newest)
-		log_info("database: schema %lld", (long long)newest);
+	if (to != 0)
+		log_info("database: schema %lld", (long long)to);
 	return store_cache(*out, smkid->home.db_cache, err);
 }
 
