@@ -297,6 +297,13 @@ house_renew_due(const struct store_cert *cert, time_t due)
 	return clock_now() >= due || clock_now() + CLOCK_BACK_MAX < cert->not_before;
 }
 
+/* In a sentence. */
+static const char *
+house_state(enum cert_state state)
+{
+	return state == CERT_HOLD ? "on hold" : state_str(state);
+}
+
 static void
 house_responder(struct house *house, size_t at, const struct store_ca *row, struct store *reader)
 {
@@ -314,7 +321,7 @@ house_responder(struct house *house, size_t at, const struct store_ca *row, stru
 	if (old.state != CERT_VALID) {
 		/* Somebody took it out of service: a new one for the same key would undo that. */
 		err_set(&err, FAIL_CONFLICT, "certificate of ca %s's OCSP responder is %s",
-		    smkid->cas->ca[at].name, state_str(old.state));
+		    smkid->cas->ca[at].name, house_state(old.state));
 		house_note(house, chore, "responder", &err);
 		return;
 	}
@@ -337,7 +344,7 @@ house_server_renew(struct smkid *smkid, struct store *reader, struct err *err)
 		return -1;
 	if (old.state != CERT_VALID)
 		return err_set(err, FAIL_CONFLICT, "certificate of the TLS server is %s",
-		    state_str(old.state));
+		    house_state(old.state));
 	if (!house_renew_due(&old, renew_server_due(old.not_before, old.not_after)))
 		return 0;
 	ca = caset_by_id(smkid->cas, old.ca);
@@ -521,13 +528,27 @@ house_root_notice(const struct ca *ca, struct store *reader, struct err *err)
 	    (long long)newest.number, until, ca->name);
 }
 
+/* The first of what goes wrong: what relying parties see, what devices see, the rest; others' files
+ * come behind what this house itself fails at. */
+static void
+house_causes(struct house *house, size_t cas, char out[ERR_MSG_MAX])
+{
+	const struct chore *of_ca[] = { house->crl, house->shards, house->responder, house->delta };
+	const struct chore *rest[] = { &house->server, &house->refusals, &house->anchors };
+
+	house_cause(house, &house->look, out);
+	for (size_t kind = 0; kind < ARRAY_LEN(of_ca); kind++)
+		for (size_t i = 0; i < cas && out[0] == '\0'; i++)
+			house_cause(house, &of_ca[kind][i], out);
+	for (size_t i = 0; i < ARRAY_LEN(rest) && out[0] == '\0'; i++)
+		house_cause(house, rest[i], out);
+}
+
 void
 house_alarm(struct smkid *smkid, struct store *reader, char out[ERR_MSG_MAX])
 {
 	struct house *house = smkid->house;
-	const struct chore *chores[2 * STORE_CAS_MAX + 4];
 	struct err err = { 0 };
-	size_t n = 0;
 	time_t now;
 
 	out[0] = '\0';
@@ -536,23 +557,12 @@ house_alarm(struct smkid *smkid, struct store *reader, char out[ERR_MSG_MAX])
 		memcpy(out, err.msg, ERR_MSG_MAX);
 		return;
 	}
-	chores[n++] = &house->look;
-	chores[n++] = &house->server;
-	chores[n++] = &house->refusals;
-	for (size_t i = 0; i < smkid->cas->n; i++) {
+	for (size_t i = 0; i < smkid->cas->n; i++)
 		if (house_crl_overdue(&smkid->cas->ca[i], reader, &err) != 0) {
 			memcpy(out, err.msg, ERR_MSG_MAX);
 			return;
 		}
-		chores[n++] = &house->crl[i];
-		chores[n++] = &house->delta[i];
-		chores[n++] = &house->shards[i];
-		chores[n++] = &house->responder[i];
-	}
-	/* Others' files come behind what this house itself fails at. */
-	chores[n++] = &house->anchors;
-	for (size_t i = 0; i < n && out[0] == '\0'; i++)
-		house_cause(house, chores[i], out);
+	house_causes(house, smkid->cas->n, out);
 	for (size_t i = 0; i < smkid->cas->n && out[0] == '\0'; i++)
 		if (smkid->cas->ca[i].root &&
 		    house_root_notice(&smkid->cas->ca[i], reader, &err) != 0)

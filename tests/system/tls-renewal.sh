@@ -51,12 +51,23 @@ same "its key is the old one" "$(openssl x509 -in "$home/tls/server.pem" -noout 
 has "it is told" 'TLS server: ca=issuing renewed' "$work/log"
 ends 0 "crl" $smki crl
 same "one is enough" 2 "$(servers | wc -l)"
-# shellcheck disable=SC2086
-ends 0 "it is taken out of service" $smki revoke "$(servers | tail -n 1 | cut -d '|' -f 1)"
-taken_out() {
-	$smki status | grep -q '^alarm .*certificate of the TLS server is revoked'
+server=$(servers | tail -n 1 | cut -d '|' -f 1)
+# alarms TEXT: the alarm ends so.
+alarms() {
+	$smki status | grep -q "^alarm .*$1\$"
 }
-within 30 "an alarm, and no other for the same key" taken_out
+ends 0 "it is held" $smki hold "$server"
+within 30 "an alarm" alarms 'certificate of the TLS server is on hold'
+ends 0 "it is taken out of service" $smki revoke "$server"
+within 30 "an alarm, and no other for the same key" alarms 'certificate of the TLS server is revoked'
 same "no other" 2 "$(servers | wc -l)"
+
+title "the gravest alarm is told"
+responder=$(sqlite3 "$home/db/smki.db" "SELECT lower(hex(c.serial)) FROM responder r
+    JOIN certificate c ON c.id = r.certificate")
+ends 0 "the responder of relying parties is held" $smki hold "$responder"
+within 30 "that comes first" alarms "certificate of ca issuing's OCSP responder is on hold"
+ends 0 "it is released" $smki reactivate "$responder"
+within 30 "the other one stays" alarms 'certificate of the TLS server is revoked'
 down
 finish
