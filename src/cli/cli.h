@@ -89,6 +89,8 @@ int ends_pending(void);
 /* The values of options. A name (name_check) into out; a number above 0. */
 int option_name(const char *what, const char *text, char out[NAME_LEN], struct err *err) MUST_USE;
 int option_limit(const char *text, int64_t *limit, struct err *err) MUST_USE;
+/* After 1970-01-01T00:00:00Z. */
+int option_time(const char *what, const char *text, time_t *out, struct err *err) MUST_USE;
 
 /* Each line of a list ("-" = standard input) without white space around it; empty lines and those
  * that begin with '#' are passed over; fn ends it by other than 0. What can be no name goes to bad as

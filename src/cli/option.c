@@ -32,3 +32,20 @@ option_limit(const char *text, int64_t *limit, struct err *err)
 	*limit = n;
 	return 0;
 }
+
+int
+option_time(const char *what, const char *text, time_t *out, struct err *err)
+{
+	time_t t;
+
+	if (time_parse(text, &t) != 0)
+		return err_set(err, FAIL_INVALID,
+		    "%s: \"%s\" is no time from 1970 on (YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ)", what,
+		    text);
+	/* 1970-01-01T00:00:00Z would mean that no time is given. */
+	if (t <= 0)
+		return err_set(
+		    err, FAIL_INVALID, "%s: \"%s\" is not after 1970-01-01T00:00:00Z", what, text);
+	*out = t;
+	return 0;
+}

@@ -253,11 +253,8 @@ list_options(int argc, char **argv, struct admin_list *list, struct err *err)
 				return -1;
 			break;
 		case 't':
-			if (time_parse(optarg, &list->since) != 0)
-				return err_set(err, FAIL_INVALID,
-				    "since: \"%s\" is no time from 1970 on (YYYY-MM-DD or "
-				    "YYYY-MM-DDTHH:MM:SSZ)",
-				    optarg);
+			if (option_time("since", optarg, &list->since, err) != 0)
+				return -1;
 			break;
 		case 'l':
 			if (option_limit(optarg, &list->limit, err) != 0)

@@ -90,20 +90,8 @@ state_found_reply(void *ctx, struct wire_in *in, struct err *err)
 	return r;
 }
 
-/* A revoked certificate keeps its reason whatever is asked for its device. */
-static void
-state_device_again(struct state_run *run, const struct serial *serial)
-{
-	const struct change wanted = run->request.change;
-
-	run->request.change.reason = REASON_UNSPECIFIED;
-	run->request.change.invalid_since = 0;
-	state_one(run, serial);
-	run->request.change = wanted;
-}
-
-/* All certificates of a device that are not revoked; when all are, a revocation is a repeated
- * one. */
+/* All certificates of a device that are not revoked; when all are, a revocation asks for each of
+ * them: a repeated one, or one with another reason, which is refused. */
 static void
 state_device(struct state_run *run, const struct eui64 *device, const char *name)
 {
@@ -129,29 +117,10 @@ state_device(struct state_run *run, const struct eui64 *device, const char *name
 	}
 	for (size_t i = 0; live == 0 && run->request.change.action == ACTION_REVOKE && i < found.n;
 	     i++)
-		state_device_again(run, &found.cert[i].serial);
+		state_one(run, &found.cert[i].serial);
 out:
 	buf_free(&msg);
 	free(found.cert);
-}
-
-static int
-state_since(const char *text, time_t *since, struct err *err)
-{
-	time_t t;
-
-	if (time_parse(text, &t) != 0)
-		return err_set(err, FAIL_INVALID,
-		    "invalid-since: RFC 5280 5.3.2: \"%s\" is no time from 1970 on "
-		    "(YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ)",
-		    text);
-	/* 1970-01-01T00:00:00Z would mean that no date is given. */
-	if (t <= 0)
-		return err_set(err, FAIL_INVALID,
-		    "invalid-since: RFC 5280 5.3.2: \"%s\" is not after 1970-01-01T00:00:00Z",
-		    text);
-	*since = t;
-	return 0;
 }
 
 static int
@@ -197,7 +166,8 @@ state_change(struct cli *cli, int argc, char **argv, const char *verb, enum admi
 		case 'i':
 			if (action != ACTION_REVOKE)
 				return cli_usage(verb);
-			if (state_since(optarg, &run.request.change.invalid_since, &err) != 0)
+			if (option_time("invalid-since: RFC 5280 5.3.2", optarg,
+				&run.request.change.invalid_since, &err) != 0)
 				return cli_fail(&err);
 			break;
 		default:

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "smki/der.h"
 #include "smki/lifecycle.h"
 #include "smki/mem.h"
 
@@ -30,6 +31,8 @@ static const enum cert_state states[] = { CERT_VALID, CERT_HOLD, CERT_REVOKED };
 static int
 lifecycle_check_revoke(const struct change *wanted, time_t now, struct err *err)
 {
+	char since[TIME_TEXT_LEN];
+
 	switch (wanted->reason) {
 	case REASON_UNSPECIFIED:
 	case REASON_KEY_COMPROMISE:
@@ -53,9 +56,11 @@ lifecycle_check_revoke(const struct change *wanted, time_t now, struct err *err)
 	if (wanted->invalid_since < 0)
 		return err_set(
 		    err, FAIL_INVALID, "revoke: RFC 5280 5.3.2: invalidity date is before 1970");
-	if (wanted->invalid_since > now)
-		return err_set(
-		    err, FAIL_INVALID, "revoke: RFC 5280 5.3.2: invalidity date is in the future");
+	if (wanted->invalid_since > now) {
+		time_text(wanted->invalid_since, since);
+		return err_set(err, FAIL_INVALID,
+		    "revoke: RFC 5280 5.3.2: invalidity date %s is in the future", since);
+	}
 	return 0;
 }
 
@@ -70,13 +75,19 @@ lifecycle_refuse(const struct state_now *is, const struct change *wanted, struct
 static int
 lifecycle_revoke_again(const struct state_now *is, const struct change *wanted, struct err *err)
 {
+	char since[TIME_TEXT_LEN];
+
 	if (wanted->reason != REASON_UNSPECIFIED && wanted->reason != is->reason)
 		return err_set(err, FAIL_CONFLICT,
 		    "certificate: revoked already for %s: the reason is not rewritten",
 		    reason_str(is->reason));
-	if (wanted->invalid_since != 0 && wanted->invalid_since != is->invalid_since)
+	if (wanted->invalid_since != 0 && wanted->invalid_since != is->invalid_since) {
+		time_text(is->invalid_since, since);
 		return err_set(err, FAIL_CONFLICT,
-		    "certificate: revoked already: the invalidity date is not rewritten");
+		    "certificate: revoked already with %s%s: the invalidity date is not rewritten",
+		    is->invalid_since != 0 ? "invalidity date " : "no invalidity date",
+		    is->invalid_since != 0 ? since : "");
+	}
 	return 0;
 }
 

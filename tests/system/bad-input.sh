@@ -107,6 +107,8 @@ done <<TABLE
 65 limit: list --limit 9223372036854775808
 65 limit: list --limit 5x
 65 since: list --since today
+65 since: list --since 1970-01-01
+65 since: list --since 1969-01-01
 66 nobody list --ca nobody
 66 nobody crl --ca nobody
 66 nobody ca show nobody

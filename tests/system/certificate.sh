@@ -141,9 +141,11 @@ ends 0 "wanted" $smki issue --replace --out "$dir/dev2.pem" "$dir/dev2.csr"
 verifies dev2
 same "two certificates" 2 "$($smki list --device 00db123456780011 --state valid | wc -l)"
 demo_request 00db123456780012 digitalSignature dev dev3
-refuses 73 "the key of another device" 'another holder' $smki issue "$dir/dev3.csr"
+refuses 73 "the key of another device" 'another holder already, by certificate ' \
+    $smki issue "$dir/dev3.csr"
 demo_request 00db123456780011 keyAgreement dev dev4
-refuses 73 "one key for two usages" 'another usage' $smki issue "$dir/dev4.csr"
+refuses 73 "one key for two usages" 'another usage already, by certificate ' \
+    $smki issue "$dir/dev4.csr"
 serial=$(demo_serial "$dir/dev.pem")
 ends 0 "revoke" $smki revoke "$serial"
 refuses 73 "a revoked key again" 'make a new key' $smki issue "$dir/dev.csr"
@@ -191,7 +193,7 @@ title "a list of more than one piece"
 for row in sqlite3.connect("file:%s?mode=ro" % sys.argv[1], uri=True).execute(
         "SELECT lower(hex(serial)) FROM certificate_now WHERE state = 2 ORDER BY event"):
     print(row[0])' "$home/db/smki.db" >"$work/revoked"
-for filter in '--state revoked' '--state revoked --ca issuing' '--state revoked --since 1970-01-01' \
+for filter in '--state revoked' '--state revoked --ca issuing' '--state revoked --since 1970-01-01T00:00:01Z' \
     '--state revoked --limit 500'; do
 	# shellcheck disable=SC2086
 	$smki --json list $filter | jq -r .serial >"$work/listed"

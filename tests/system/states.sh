@@ -77,14 +77,16 @@ aACompromise
 TABLE
 refuses 73 "another reason afterwards" 'reason is not rewritten' \
     $smki revoke --reason superseded "$serial"
-refuses 73 "a date afterwards" 'invalidity date is not rewritten' \
+refuses 73 "a date afterwards" \
+    'revoked already with no invalidity date: the invalidity date is not rewritten' \
     $smki revoke --invalid-since 2024-05-06 "$serial"
 one_in valid
 for reason in certificateHold removeFromCRL; do
 	refuses 65 "revoke for $reason" 'RFC 5280 5.3.1' $smki revoke --reason "$reason" "$serial"
 done
 refuses 65 "no such reason" '"boredom" is no reason' $smki revoke --reason boredom "$serial"
-refuses 65 "a date to come" 'is in the future' $smki revoke --invalid-since 2999-01-01 "$serial"
+refuses 65 "a date to come" 'invalidity date 2999-01-01T00:00:00Z is in the future' \
+    $smki revoke --invalid-since 2999-01-01 "$serial"
 refuses 65 "no date" '"yesterday" is no time' $smki revoke --invalid-since yesterday "$serial"
 for date in 1970-01-01 19700101000000Z 1969-12-31T23:59:59Z 1950-01-01; do
 	refuses 65 "a date that is none: $date" "\"$date\" is not after 1970" \
@@ -208,7 +210,13 @@ refuses 66 "nor beside serials" "$work/none: cannot be read" $smki hold "$t" --f
 same "nothing was changed before it was missed" valid "$(state_of "$t")"
 says "$t revoked superseded" $smki revoke --device 00db1234000100aa --reason superseded
 says "$t already revoked superseded
-$s already revoked unspecified" $smki revoke --device 00db1234000100aa --reason superseded
+$s already revoked unspecified" $smki revoke --device 00db1234000100aa
+ends 73 "another reason than one has" $smki revoke --device 00db1234000100aa --reason superseded
+same "the other one has it" "$t already revoked superseded" "$(cat "$work/stdout")"
+has "this one has not" "$s: certificate: revoked already for unspecified" "$work/stderr"
+ends 73 "compromised afterwards" $smki revoke --device 00db1234000100aa --reason keyCompromise
+same "none of them is" '' "$(cat "$work/stdout")"
+has "each is told" "$t: certificate: revoked already for superseded" "$work/stderr"
 refuses 73 "nothing left to hold" 'all of its certificates are revoked' \
     $smki hold --device 00db1234000100aa
 refuses 66 "an unknown device" 00db123400ffffff $smki hold --device 00db123400ffffff
