@@ -352,6 +352,20 @@ issue_refused(struct issue_work *work, struct store *store, time_t now, struct e
 		work->overtaken = verdict.existing;
 }
 
+/* The database's rules say "device:" of the one at hand. */
+static void
+issue_name_device(const struct issue_work *work, struct err *err)
+{
+	static const char nameless[] = "device: ";
+	const struct err why = *err;
+	char device[HOLDER_TEXT_LEN];
+
+	if (strncmp(why.msg, nameless, sizeof(nameless) - 1) != 0)
+		return;
+	holder_text(&work->grant.holder, device);
+	err_set(err, why.code, "device %s: %s", device, why.msg + sizeof(nameless) - 1);
+}
+
 /* Step 5, in the transaction: the rules again unless all was clear, then the rows. */
 static int
 issue_apply(struct commit_job *job, struct store *store, struct err *err)
@@ -391,6 +405,7 @@ issue_apply(struct commit_job *job, struct store *store, struct err *err)
 		/* With the transaction gone it was no rule. */
 		if (work->clear && !work->serial_taken && store_in_transaction(store))
 			issue_refused(work, store, actor.now, err);
+		issue_name_device(work, err);
 		return -1;
 	}
 	issue_fill(work, id, verdict.replaces);

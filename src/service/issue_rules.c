@@ -120,18 +120,24 @@ rules_ca(struct store *store, const struct issue_ask *ask, time_t now, struct er
 static int
 rules_key(const struct issue_ask *ask, const struct rules_rows *rows, struct err *err)
 {
+	char serial[SERIAL_TEXT_LEN];
+
 	for (size_t i = 0; i < rows->n; i++) {
 		const struct store_cert *row = &rows->row[i];
 
+		serial_text(&row->serial, serial);
 		if (row->state == CERT_REVOKED && row->reason == REASON_KEY_COMPROMISE)
 			return err_set(err, FAIL_CONFLICT,
-			    "key: is blocked: a certificate of it was revoked as compromised");
+			    "key: is blocked: its certificate %s was revoked as compromised",
+			    serial);
 		if (row->use != ask->grant->use)
-			return err_set(
-			    err, FAIL_CONFLICT, "key: is certified for another usage already");
+			return err_set(err, FAIL_CONFLICT,
+			    "key: is certified for another usage already, by certificate %s",
+			    serial);
 		if (!rules_same_holder(&row->holder, &ask->grant->holder))
-			return err_set(
-			    err, FAIL_CONFLICT, "key: is certified for another holder already");
+			return err_set(err, FAIL_CONFLICT,
+			    "key: is certified for another holder already, by certificate %s",
+			    serial);
 	}
 	return 0;
 }

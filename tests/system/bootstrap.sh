@@ -516,5 +516,13 @@ cp "$dir/root.pem" "$work/guide"
 true_that "it runs" env -C "$work/guide" "SECRET=$secret" sh -eu "$work/guide.sh"
 demo_verify "$work/guide/meter.pem" >/dev/null || fail "openssl does not accept it"
 same "its certificate" "$guide_eui" "$($smki --json show "$work/guide/meter.pem" | jq -r .holder)"
+sed -n '/^## EST/,/^## Boot/s/^    //p' "$source/docs/enrolment.md" |
+    sed "s/localhost:8443/localhost:$https/" >"$work/est.sh"
+printf 'user = "%s:%s"\n' "$guide_eui" "$secret" >"$work/guide/meter.curl"
+mv "$work/guide/meter.pem" "$work/guide/before.pem"
+true_that "EST's examples run" env -C "$work/guide" sh -eu "$work/est.sh"
+has "the CA certificates" 'subject=' "$work/stdout"
+same "the same certificate" "$(openssl x509 -in "$work/guide/before.pem" -outform DER | sha256sum)" \
+    "$(openssl x509 -in "$work/guide/meter.pem" -outform DER | sha256sum)"
 down
 finish

@@ -194,7 +194,8 @@ same "show tells them" "$(demo_serial "$dir/m2.pem" | tr A-F a-f) valid" \
     "$(field 00db123400000011 '.certificates[] | "\(.serial) \(.state)"')"
 ends 0 "hold in the register" $smki device hold 00db123400000012
 demo_meter 00db123400000012 digitalSignature m3
-refuses 73 "nothing is issued" 'is on hold in the register' $smki issue "$dir/m3.csr"
+refuses 73 "nothing is issued" 'device 00db123400000012: is on hold in the register' \
+    $smki issue "$dir/m3.csr"
 
 title "bad files"
 before=$(listed)
