@@ -81,17 +81,24 @@ matrix_followed(sqlite3 *db, const char *row, int from, int to)
 		"WHERE c.ca = t.ca AND c.state = t.state)") == 0);
 }
 
-/* Certificates 3, 4, 5 are in states 0, 1, 2. */
+/* Certificates 3, 4, 5 are in states 0, 1, 2. noted: an event about the certificate that is no
+ * change stands before. */
 static void
-matrix_try(sqlite3 *db, int from, int to, enum matrix_event kind)
+matrix_try(sqlite3 *db, int from, int to, enum matrix_event kind, bool noted)
 {
 	bool legal = kind == EVENT_RIGHT && ((from == 0 && to == 1) || (from == 1 && to == 0) ||
 						(from == 0 && to == 2) || (from == 1 && to == 2));
-	char row[64];
+	char row[64], sql[256];
 	int rc;
 
-	snprintf(row, sizeof row, "%d to %d, event %s", from, to, matrix_name[kind]);
+	snprintf(row, sizeof row, "%d to %d, event %s%s", from, to, matrix_name[kind],
+	    noted ? ", noted" : "");
 	sqlite3_exec(db, "SAVEPOINT m", NULL, NULL, NULL);
+	snprintf(sql, sizeof sql,
+	    "INSERT INTO event (id, time, actor, action, ca, certificate) "
+	    "VALUES (" NEXT ", 100, -1, 'key-blocked', 2, %d)",
+	    3 + from);
+	CHECK_ROW(row, !noted || sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK);
 	rc = matrix_event_put(db, from, to, kind);
 	CHECK_ROW(row, rc == (legal ? SQLITE_OK : SQLITE_CONSTRAINT));
 	if (legal)
@@ -108,8 +115,9 @@ test_matrix(void)
 		sqlite3_exec(db, "BEGIN", NULL, NULL, NULL);
 		for (int from = 0; from < 3; from++)
 			for (int to = 0; to < 3; to++)
-				for (int kind = 0; kind < EVENT_KINDS; kind++)
-					matrix_try(db, from, to, (enum matrix_event)kind);
+				for (int kind = 0; kind < 2 * EVENT_KINDS; kind++)
+					matrix_try(db, from, to, (enum matrix_event)(kind / 2),
+					    kind % 2 != 0);
 		sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
 		sqlite3_close(db);
 	}

@@ -127,6 +127,14 @@ test_list_goes_on(void)
 	filter.after_id = 2;
 	CHECK(store_cert_each(store, &filter, list_add, &list, &err) != 0 &&
 	      err.code == FAIL_INTERNAL);
+	/* of one device */
+	filter = (struct store_filter){
+		.since = 2060, .by_device = true, .device = { { 0, 0, 0, 0, 0, 0, 0, 4 } }
+	};
+	CHECK_STR(list_text(store, &filter), "4");
+	MUST(store_cert_get(store, 4, &got, &err));
+	filter.after_event = got.event;
+	CHECK_STR(list_text(store, &filter), "");
 	/* of those on hold, 2 comes behind 5 now */
 	MUST(change(store, 2, CERT_HOLD, 0, 2110, &err));
 	filter = (struct store_filter){ .by_state = true, .state = CERT_HOLD };
@@ -179,10 +187,72 @@ test_list_clock(void)
 	store_dir_end();
 }
 
+/* A complete list of what is so now. */
+static void
+complete(struct store *store, time_t now)
+{
+	struct store_actor at = { .uid = ACTOR_SELF, .now = now };
+	struct store_crl crl = { .ca = 1,
+		.event = newest_event(store),
+		.this_update = now,
+		.next_update = now + 1000,
+		.size = 500 };
+	struct err err;
+	bool fatal;
+
+	MUST(store_begin(store, &err));
+	MUST(store_crl_take(store, 1, now, &crl.number, &err));
+	MUST(store_crl_finish(store, &at, &crl, &err));
+	MUST(store_commit(store, &fatal, &err));
+}
+
+static int
+delta_add(void *ctx, const struct store_listed *listed, struct err *err)
+{
+	(void)err;
+	buf_fmt(ctx, "%d:%d:%lld ", listed->serial.octets[7], (int)listed->reason,
+	    (long long)listed->changed);
+	return 0;
+}
+
+/* A hold that a list shows is removed, also when another one, which no list shows, came and went
+ * behind it. */
+static void
+test_list_delta(void)
+{
+	const struct crl_which delta = { .ca = 1, .kind = CRL_DELTA };
+	struct store *store = store_new();
+	struct store_new_cert cert;
+	struct buf text = { 0 };
+	struct err err;
+	int64_t base;
+
+	for (int i = 1; i <= 3; i++) {
+		cert = cert_of(i, der5);
+		issue(store, &cert, 2000);
+	}
+	complete(store, 2010);
+	base = newest_event(store);
+	MUST(change(store, 1, CERT_HOLD, 0, 2020, &err));
+	MUST(change(store, 3, CERT_HOLD, 0, 2020, &err));
+	complete(store, 2030);
+	MUST(change(store, 1, CERT_VALID, 0, 2040, &err));
+	for (int i = 1; i <= 2; i++) {
+		MUST(change(store, i, CERT_HOLD, 0, 2050 + 10 * i, &err));
+		MUST(change(store, i, CERT_VALID, 0, 2055 + 10 * i, &err));
+	}
+	MUST(store_list_each(store, &delta, base, delta_add, &text, &err));
+	CHECK_STR(buf_text(&text), "1:8:2065 3:6:2020 ");
+	buf_free(&text);
+	store_close(store);
+	store_dir_end();
+}
+
 static const struct test_case cases[] = {
 	{ "lists", test_list },
 	{ "lists go on", test_list_goes_on },
 	{ "lists across a clock set back", test_list_clock },
+	{ "what a delta shows", test_list_delta },
 };
 
 TEST_MAIN("store_list", cases)
