@@ -2,7 +2,7 @@
  * Signed OCSP responses, kept while they are true: an entry is good while the status page's mark
  * is the one that the cache has followed (statuspage.h). Bounded memory; any thread.
  *
- * What makes it exact: a mark is taken from the page before the certificate's row is read, and a
+ * What makes it exact: a mark is taken from the page before the certificate's state is read, and a
  * response is stored only if its certificate was not changed between that mark and the cache's, and
  * if its database is still the one. An entry names who signed it, and is good only while that one
  * signs for its CA.
@@ -46,7 +46,7 @@ struct ocspcache_entry {
 	uint8_t sha256[SHA256_LEN]; /* of the response: its ETag */
 	time_t produced_at, next_update;
 	uint64_t signer;  /* who signed it for the CA at place ca: ocspcache_signer */
-	uint64_t flushes; /* ocspcache_flushes of the database that its row was read from */
+	uint64_t flushes; /* ocspcache_flushes of the database that its state was read from */
 	unsigned ca;
 	enum ocsp_status status;
 	size_t len;
@@ -100,7 +100,7 @@ struct ocspcache_claim;
 bool ocspcache_claim(struct ocspcache *cache, const struct statusmark *mark,
     const struct ocsp_id *id, struct ocspcache_claim **claim);
 void ocspcache_release(struct ocspcache *cache, struct ocspcache_claim *claim);
-/* Store a response whose row was read after mark was taken; not stored when its certificate has
+/* Store a response whose state was read after mark was taken; not stored when its certificate has
  * changed since, or that cannot be told, when another signs for its CA by now, or when the cache was
  * flushed since. */
 void ocspcache_put(struct ocspcache *cache, const struct statusmark *mark, const struct ocsp_id *id,

@@ -208,7 +208,7 @@ struct store_new_cert {
 
 /*
  * Record an issued certificate inside a transaction: the holder's row when it is new (and no
- * device: a "holder" event), the "issue" event, the certificate, its bytes. A device that the
+ * device: a "holder" event), its bytes, the "issue" event, the certificate. A device that the
  * register does not know is added to it first (a "device" event), to enrol through operators only;
  * but one that came over the front (ACTOR_FRONT) is FAIL_DENIED. FAIL_CONFLICT with the rule's
  * words when a rule of the schema refuses it (also: on hold in the register, retired, not
@@ -227,7 +227,7 @@ int store_cert_find(struct store *store, int64_t ca, const struct serial *serial
 /* Appends the bytes to der. */
 int store_cert_der(struct store *store, int64_t id, struct buf *der, struct err *err) MUST_USE;
 
-/* The few columns that a status answer needs: one indexed read. FAIL_NOT_FOUND as above. */
+/* The few columns that a status answer needs: found by three indexes. FAIL_NOT_FOUND as above. */
 struct store_status {
 	enum cert_state state;
 	enum crl_reason reason;

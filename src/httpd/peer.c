@@ -91,7 +91,7 @@ peer_refuse(enum refusal reason, enum refusal *why, struct err *err, const char 
 	    err, reason == REFUSAL_FORM ? FAIL_INVALID : FAIL_DENIED, "tls: %s", finding);
 }
 
-/* One of ours, by its row as it is now. */
+/* One of ours, by its state as it is now. */
 static int
 peer_ours(const struct store_cert *row, time_t now, enum refusal *why, struct err *err)
 {

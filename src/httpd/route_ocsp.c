@@ -234,7 +234,7 @@ route_ocsp_done(struct httpd *httpd, const struct http_request *request,
 	    request, sha256, meta->produced_at, meta->next_update, clock_now(), response);
 }
 
-/* Keep a response when it may be kept. mark was taken before its row was read. */
+/* Keep a response when it may be kept. mark was taken before its state was read. */
 static void
 route_ocsp_keep(const struct route_ctx *ctx, const struct ocsp_id *id,
     const struct statusmark *mark, const struct respond_meta *meta, const struct buf *body)
@@ -286,7 +286,7 @@ route_ocsp_still(struct route_ctx *ctx, const struct http_request *request,
 
 /*
  * Out of the cache after all, when another request signed for it meanwhile; else this one signs.
- * The mark is taken before the row is read, each time anew.
+ * The mark is taken before the state is read, each time anew.
  */
 static void
 route_ocsp_shared(struct route_ctx *ctx, struct responder *responder, struct statuspage *page,

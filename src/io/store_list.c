@@ -1,6 +1,6 @@
 /*
  * Lists of certificates of any length, in an order that they can be continued in. Nothing here
- * writes. The rows are found by an index, whatever their number.
+ * writes. Rows are found by an index, or passed by in order as far as the list goes.
  */
 #include "smki/mem.h"
 
