@@ -67,7 +67,18 @@ responder=$(sqlite3 "$home/db/smki.db" "SELECT lower(hex(c.serial)) FROM respond
     JOIN certificate c ON c.id = r.certificate")
 ends 0 "the responder of relying parties is held" $smki hold "$responder"
 within 30 "that comes first" alarms "certificate of ca issuing's OCSP responder is on hold"
+http=$(awk '$1 == "http" { print $2 }' "$home/run/addresses")
+answer() {
+	openssl ocsp -issuer "$dir/issuing.pem" -cert "$dir/new.pem" -url "http://$http/ocsp" \
+	    -CAfile "$dir/chain.pem" 2>&1 | tr A-Z a-z
+}
+answers() {
+	answer | grep -q "$1"
+}
+within 30 "OCSP signs nothing" answers 'responder error: internalerror (2)'
+ends 0 "CRLs go on" $smki crl
 ends 0 "it is released" $smki reactivate "$responder"
+within 30 "OCSP signs again" answers 'new.pem: revoked'
 within 30 "the other one stays" alarms 'certificate of the TLS server is revoked'
 down
 finish
