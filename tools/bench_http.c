@@ -4,10 +4,11 @@
  * program. A connection has one request under way at a time.
  *
  * Against two servers in turn, several times in one run: how fast one is as a ratio of the other;
- * or against one server and a bound that is told.
+ * or against one server and a bound that a command measures, before and after each run: it prints
+ * what it reaches in each of two ways, and the better way of both times counts.
  *
  *   bench_http [--connections N] [--ms N] [--runs N] [--warm] [--name TEXT] [--target TEXT]
- *       [--bound RATE] [--pid N] [--bare-pid N] REQUESTS ADDR:PORT [BARE-ADDR:PORT]
+ *       [--bound COMMAND] [--pid N] [--bare-pid N] REQUESTS ADDR:PORT [BARE-ADDR:PORT]
  *
  * REQUESTS: a number of octets (4, this machine's order) before each whole request. --ms 0 goes on
  * until a signal ends it. With the servers' process numbers their own time on a core is told, too:
@@ -379,8 +380,24 @@ struct options {
 	long connections, ms, runs, pid, bare_pid;
 	bool warm;
 	const char *name, *target;
-	double bound;
+	const char *bound;
 };
+
+/* What the command reaches each way, added to both. */
+static void
+bound_ask(const char *command, double way[2])
+{
+	FILE *said = popen(command, "re");
+	double got[2];
+
+	require(said != NULL);
+	if (fscanf(said, "%lf %lf", &got[0], &got[1]) != 2 || pclose(said) != 0) {
+		fprintf(stderr, "bench_http: no bound from: %s\n", command);
+		exit(EXIT_INTERNAL);
+	}
+	way[0] += got[0];
+	way[1] += got[1];
+}
 
 static void
 run_line(const struct options *o, long run, const struct result *got, const struct result *most)
@@ -405,8 +422,9 @@ load_runs(struct load *load, const struct options *o, const struct sockaddr_in *
 {
 	const long turn_ms = o->connections < HTTP_FEW ? HTTP_TURN_MS_FEW : HTTP_TURN_MS;
 	const long turns = bare != NULL && o->ms > turn_ms ? o->ms / turn_ms : 1;
-	struct result most = { .rate = o->bound }, got;
+	struct result most = { .rate = 0 }, got;
 	struct sample sample = { 0 }, bound;
+	double way[2];
 
 	if (o->warm) {
 		load_turn(load, to, true, 0, 0, &sample);
@@ -417,6 +435,9 @@ load_runs(struct load *load, const struct options *o, const struct sockaddr_in *
 	    o->name, o->connections, load->n, o->ms);
 	for (long i = 0; i < o->runs; i++) {
 		sample = bound = (struct sample){ 0 };
+		way[0] = way[1] = 0;
+		if (o->bound != NULL)
+			bound_ask(o->bound, way);
 		for (long turn = 0; turn < turns; turn++) {
 			if (bare != NULL)
 				load_turn(load, bare, false, o->ms / turns, o->bare_pid, &bound);
@@ -425,6 +446,10 @@ load_runs(struct load *load, const struct options *o, const struct sockaddr_in *
 		sample_result(&sample, &got);
 		if (bare != NULL)
 			sample_result(&bound, &most);
+		if (o->bound != NULL) {
+			bound_ask(o->bound, way);
+			most.rate = (way[0] > way[1] ? way[0] : way[1]) / 2;
+		}
 		run_line(o, i + 1, &got, &most);
 	}
 }
@@ -433,7 +458,7 @@ static _Noreturn void
 http_usage(void)
 {
 	fputs("usage: bench_http [--connections N] [--ms N] [--runs N] [--warm] [--name TEXT]\n"
-	      "    [--target TEXT] [--bound RATE] [--pid N] [--bare-pid N] REQUESTS ADDR:PORT\n"
+	      "    [--target TEXT] [--bound COMMAND] [--pid N] [--bare-pid N] REQUESTS ADDR:PORT\n"
 	      "    [BARE-ADDR:PORT]\n",
 	    stderr);
 	exit(EXIT_USAGE_);
@@ -479,7 +504,7 @@ http_options(int argc, char **argv, struct options *out)
 		else if (c == 'q')
 			out->bare_pid = bench_number("bench_http", optarg, INT32_MAX);
 		else if (c == 'b')
-			out->bound = strtod(optarg, NULL);
+			out->bound = optarg;
 		else
 			http_usage();
 	}
