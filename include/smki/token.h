@@ -1,6 +1,6 @@
 /*
- * Tokens through libp11: loading the module, listing slots, and the ceremony's work (initialise a
- * token, set its PINs).
+ * Tokens through libp11: loading the module, and the ceremony's work (initialise a token, set its
+ * PINs).
  */
 #ifndef SMKI_TOKEN_H
 #define SMKI_TOKEN_H
@@ -20,11 +20,6 @@ void token_module_close(struct token_module *module); /* C_Finalize and unload; 
  * it does not come up: it stays down, to be called again.
  */
 int token_module_restart(struct token_module *module, struct err *err) MUST_USE;
-
-/* Slot number of the token with this label. FAIL_UNAVAILABLE "token LABEL: is not present"; two
- * with it: FAIL_CONFLICT. */
-int token_slot(
-    struct token_module *module, const char *label, unsigned long *slot, struct err *err) MUST_USE;
 
 /*
  * Initialise the first uninitialised token of the module with this label: security officer PIN

@@ -106,7 +106,6 @@ hsm_open(const struct hsm_conf *conf, struct hsm **out, struct err *err)
 	struct hsm_pool_owner owner = { .restart = hsm_restart, .done = hsm_free };
 	struct hsm_job job = { .kind = JOB_OPEN };
 	struct hsm *hsm;
-	unsigned long slot;
 
 	if (hsm_conf_check(conf, err) != 0)
 		return -1;
@@ -114,9 +113,7 @@ hsm_open(const struct hsm_conf *conf, struct hsm **out, struct err *err)
 	hsm->conf = *conf;
 	owner.ctx = hsm;
 	require(pthread_mutex_init(&hsm->lock, NULL) == 0);
-	/* The slot's number is not kept: it may be another the next time the token is there. */
 	if (token_module_open(conf->module, conf->softhsm_conf, &hsm->loader, err) != 0 ||
-	    token_slot(hsm->loader, conf->token, &slot, err) != 0 ||
 	    hsm_module_open(conf, &hsm->module, err) != 0 ||
 	    hsm_pool_open(hsm->module, (unsigned)conf->sessions, hsm_bring_up_limit(conf), &owner,
 		&hsm->pool, err) != 0) {

@@ -136,7 +136,7 @@ hsm_session_slot(const struct hsm_module *module, CK_SLOT_ID *out, struct err *e
 {
 	CK_SLOT_ID *slots = NULL;
 	CK_ULONG n = 0, found = 0;
-	CK_RV rv;
+	CK_RV rv, mute = CKR_OK;
 	enum hsm_verdict verdict;
 
 	rv = module->f->C_GetSlotList(CK_TRUE, NULL, &n);
@@ -153,14 +153,20 @@ hsm_session_slot(const struct hsm_module *module, CK_SLOT_ID *out, struct err *e
 		CK_TOKEN_INFO info;
 
 		memset(&info, 0, sizeof(info));
-		if (module->f->C_GetTokenInfo(slots[i], &info) != CKR_OK ||
-		    !hsm_session_label_is(&info, module->conf.token))
+		rv = module->f->C_GetTokenInfo(slots[i], &info);
+		if (rv != CKR_OK && rv != CKR_TOKEN_NOT_PRESENT)
+			mute = rv;
+		if (rv != CKR_OK || !hsm_session_label_is(&info, module->conf.token))
 			continue;
 		found++;
 		*out = slots[i];
 	}
 	if (found == 1) {
 		verdict = VERDICT_DONE;
+	} else if (found == 0 && mute != CKR_OK) {
+		/* It may be the one that does not say its label. */
+		(void)hsm_session_fail(module, "C_GetTokenInfo", mute, err);
+		verdict = VERDICT_TOKEN;
 	} else if (found == 0) {
 		err_set(err, FAIL_UNAVAILABLE, "token %s: is not present", module->conf.token);
 		verdict = VERDICT_TOKEN;

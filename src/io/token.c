@@ -1,6 +1,7 @@
 /*
- * The token side of PKCS#11 through libp11: modules, slots, and the ceremony that initialises a
- * token. It opens no session but token_init's own; signing is the pool's.
+ * The token side of PKCS#11 through libp11: modules, and the ceremony that initialises a token.
+ * It opens no session but token_init's own; signing is the pool's. Slots are listed through libp11
+ * in the ceremony only: its listing loses memory when a token answers with an error.
  *
  * A module is one object per process however often it is opened: C_Initialize and C_Finalize
  * act on the whole process, so the table below counts its users and the last one finalizes.
@@ -22,40 +23,32 @@
 #include "smki/mem.h"
 #include "smki/token.h"
 
-/*
- * A listing of the module's slots. Listings are kept until the module goes: libp11 closes all
- * sessions of a slot, those of the pools too, when it releases one. PKCS11_update_slots would
- * keep one only, but the slots it carries over crash in libp11 0.4.12.
- */
-struct token_list {
-	struct token_list *older;
-	PKCS11_SLOT *slots;
-	unsigned n_slots;
-};
-
 struct token_module {
 	struct token_module *next;
 	char *path; /* as resolved: two names of one file are one module */
 	char *softhsm_conf;
 	unsigned users;
-	PKCS11_CTX *ctx;	  /* NULL after a restart that failed */
-	struct token_list *lists; /* the newest first */
+	PKCS11_CTX *ctx; /* NULL after a restart that failed */
+	/*
+	 * The ceremony's listing. PKCS11_update_slots would carry slots over, but those crash in
+	 * libp11 0.4.12.
+	 */
+	PKCS11_SLOT *slots;
+	unsigned n_slots;
 };
 
 /* libp11 locks nothing here, and the table is the process's. */
 static pthread_mutex_t token_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct token_module *token_modules;
 
+/* Ends all sessions of these slots, and wipes libp11's copy of a PIN. */
 static void
-token_release_lists(struct token_module *module)
+token_release_slots(struct token_module *module)
 {
-	while (module->lists != NULL) {
-		struct token_list *list = module->lists;
-
-		module->lists = list->older;
-		PKCS11_release_all_slots(module->ctx, list->slots, list->n_slots);
-		free(list);
-	}
+	if (module->slots != NULL)
+		PKCS11_release_all_slots(module->ctx, module->slots, module->n_slots);
+	module->slots = NULL;
+	module->n_slots = 0;
 }
 
 /* Load the module and initialise it. */
@@ -101,12 +94,18 @@ out:
 	return r;
 }
 
+/* A restart that failed left it unloaded. Under the lock. */
+static int
+token_wake(struct token_module *module, struct err *err)
+{
+	return module->ctx != NULL ? 0 : token_load(module, err);
+}
+
 static void
 token_unload(struct token_module *module)
 {
 	if (module->ctx == NULL)
 		return;
-	token_release_lists(module);
 	PKCS11_CTX_unload(module->ctx);
 	PKCS11_CTX_free(module->ctx);
 	module->ctx = NULL;
@@ -161,6 +160,8 @@ token_module_open(
 			    softhsm_conf);
 			goto out;
 		}
+		if (token_wake(module, err) != 0)
+			goto out;
 		module->users++;
 	} else {
 		module = token_module_new(resolved, softhsm_conf, err);
@@ -213,22 +214,18 @@ token_module_restart(struct token_module *module, struct err *err)
 static int
 token_list(struct token_module *module, struct err *err)
 {
-	struct token_list *list;
+	PKCS11_SLOT *slots = NULL;
+	unsigned n = 0;
 
-	/* A restart that failed left it unloaded. */
-	if (module->ctx == NULL && token_load(module, err) != 0)
-		return -1;
-	list = mem_alloc(sizeof(*list));
+	token_release_slots(module);
 	ERR_clear_error();
-	if (PKCS11_enumerate_slots(module->ctx, &list->slots, &list->n_slots) != 0) {
-		free(list);
+	if (PKCS11_enumerate_slots(module->ctx, &slots, &n) != 0)
 		return err_ssl(
 		    err, FAIL_UNAVAILABLE, "PKCS#11 module %s: C_GetSlotList", module->path);
-	}
 	/* SoftHSM leaves errors of its own in the queue of a call that succeeded. */
 	ERR_clear_error();
-	list->older = module->lists;
-	module->lists = list;
+	module->slots = slots;
+	module->n_slots = n;
 	return 0;
 }
 
@@ -236,51 +233,18 @@ token_list(struct token_module *module, struct err *err)
 static unsigned
 token_count(const struct token_module *module, const char *label, PKCS11_SLOT **first)
 {
-	const struct token_list *list = module->lists;
 	unsigned found = 0;
 
-	for (unsigned i = 0; i < list->n_slots; i++) {
-		const PKCS11_TOKEN *token = list->slots[i].token;
+	for (unsigned i = 0; i < module->n_slots; i++) {
+		const PKCS11_TOKEN *token = module->slots[i].token;
 
 		if (token == NULL || !token->initialized || token->label == NULL ||
 		    strcmp(token->label, label) != 0)
 			continue;
 		if (found++ == 0)
-			*first = &list->slots[i];
+			*first = &module->slots[i];
 	}
 	return found;
-}
-
-/* Under the lock. */
-static int
-token_find(struct token_module *module, const char *label, PKCS11_SLOT **out, struct err *err)
-{
-	PKCS11_SLOT *first = NULL;
-	unsigned n;
-
-	if (token_list(module, err) != 0)
-		return -1;
-	n = token_count(module, label, &first);
-	if (n == 0)
-		return err_set(err, FAIL_UNAVAILABLE, "token %s: is not present", label);
-	if (n > 1)
-		return err_set(err, FAIL_CONFLICT, "token %s: %u tokens bear this label", label, n);
-	*out = first;
-	return 0;
-}
-
-int
-token_slot(struct token_module *module, const char *label, unsigned long *slot, struct err *err)
-{
-	PKCS11_SLOT *found = NULL;
-	int r;
-
-	pthread_mutex_lock(&token_lock);
-	r = token_find(module, label, &found, err);
-	if (r == 0)
-		*slot = PKCS11_get_slotid_from_slot(found);
-	pthread_mutex_unlock(&token_lock);
-	return r;
 }
 
 static int
@@ -305,11 +269,9 @@ token_init_check(const char *label, const char *so_pin, const char *user_pin, st
 static PKCS11_SLOT *
 token_free_slot(struct token_module *module)
 {
-	const struct token_list *list = module->lists;
-
-	for (unsigned i = 0; i < list->n_slots; i++)
-		if (list->slots[i].token != NULL && !list->slots[i].token->initialized)
-			return &list->slots[i];
+	for (unsigned i = 0; i < module->n_slots; i++)
+		if (module->slots[i].token != NULL && !module->slots[i].token->initialized)
+			return &module->slots[i];
 	return NULL;
 }
 
@@ -326,9 +288,11 @@ token_init_slot(struct token_module *module, PKCS11_SLOT *slot, const char *labe
 	if (PKCS11_init_token(slot->token, so_pin, padded) != 0)
 		return err_ssl(err, FAIL_UNAVAILABLE, "token %s: PKCS#11 C_InitToken", label);
 	/* The listing above knows it as uninitialised, maybe under another number. */
-	token_release_lists(module);
-	if (token_find(module, label, &slot, err) != 0)
+	if (token_list(module, err) != 0)
 		return -1;
+	if (token_count(module, label, &slot) != 1)
+		return err_set(err, FAIL_UNAVAILABLE,
+		    "token %s: PKCS#11 C_InitToken: cannot be found afterwards", label);
 	ERR_clear_error();
 	if (PKCS11_open_session(slot, 1) != 0 || PKCS11_login(slot, 1, so_pin) != 0)
 		return err_ssl(
@@ -355,7 +319,7 @@ token_init(struct token_module *module, const char *label, const char *so_pin, c
 		err_set(err, FAIL_CONFLICT, "PKCS#11 module %s: is in use", module->path);
 		goto out;
 	}
-	if (token_list(module, err) != 0)
+	if (token_wake(module, err) != 0 || token_list(module, err) != 0)
 		goto out;
 	if (token_count(module, label, &slot) != 0) {
 		err_set(err, FAIL_CONFLICT, "token %s: exists already", label);
@@ -368,10 +332,9 @@ token_init(struct token_module *module, const char *label, const char *so_pin, c
 		goto out;
 	}
 	r = token_init_slot(module, slot, label, so_pin, user_pin, err);
-	/* Ends the officer's session, and wipes libp11's copy of the PIN. */
-	token_release_lists(module);
-	ERR_clear_error();
 out:
+	token_release_slots(module);
+	ERR_clear_error();
 	pthread_mutex_unlock(&token_lock);
 	return r;
 }

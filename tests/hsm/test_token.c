@@ -1,10 +1,12 @@
 /*
- * Tokens through libp11: initialising, finding by label, and two SoftHSM configurations one after
+ * Tokens: initialising through libp11, finding by label, and two SoftHSM configurations one after
  * the other in one process, as the ceremony needs it.
  */
 #include "../unit/test.h"
 #include "fixture.h"
 #include "smki/mem.h"
+
+static const char *shim;
 
 static struct token_module *
 open_module(const struct fixture *f)
@@ -54,7 +56,7 @@ module_restart(void)
 	struct fixture f;
 	struct token_module *module, *again = NULL;
 	char here[256], there[256];
-	unsigned long slot;
+	struct hsm *hsm = NULL;
 	struct err err;
 
 	fixture_open(&f, "smki", NULL);
@@ -62,17 +64,19 @@ module_restart(void)
 	snprintf(there, sizeof(there), "%s/away", f.dir);
 	module = open_module(&f);
 	CHECK(token_module_restart(module, &err) == 0);
-	CHECK(token_slot(module, "smki", &slot, &err) == 0);
+	hsm_close(fixture_hsm(&f));
 	again = open_module(&f);
 	CHECK(token_module_restart(module, &err) != 0 && err.code == FAIL_CONFLICT);
-	CHECK(token_slot(module, "smki", &slot, &err) == 0);
+	hsm_close(fixture_hsm(&f));
 	token_module_close(again);
 	CHECK(rename(here, there) == 0);
 	CHECK(token_module_restart(module, &err) != 0 && err.code == FAIL_UNAVAILABLE);
-	CHECK(token_slot(module, "smki", &slot, &err) != 0 && err.code == FAIL_UNAVAILABLE);
+	CHECK(hsm_open(&f.conf, &hsm, &err) != 0 && err.code == FAIL_UNAVAILABLE);
+	CHECK(token_init(module, "b", FIXTURE_SO_PIN, FIXTURE_PIN, &err) != 0);
+	CHECK(err.code == FAIL_UNAVAILABLE);
 	CHECK(token_module_restart(module, &err) != 0);
 	CHECK(rename(there, here) == 0);
-	CHECK(token_slot(module, "smki", &slot, &err) == 0);
+	hsm_close(fixture_hsm(&f));
 	CHECK(token_module_restart(module, &err) == 0);
 	CHECK(rename(here, there) == 0);
 	CHECK(token_module_restart(module, &err) != 0);
@@ -104,12 +108,12 @@ init_table(void)
 	struct fixture f;
 	struct token_module *module;
 	struct hsm *hsm = NULL;
-	unsigned long slot[3];
+	struct hsm_key *key = NULL;
 	struct err err;
 
 	fixture_dir(&f, "smki-root");
 	module = open_module(&f);
-	CHECK(token_slot(module, "smki-root", &slot[0], &err) != 0);
+	CHECK(hsm_open(&f.conf, &hsm, &err) != 0);
 	CHECK(err.code == FAIL_UNAVAILABLE);
 	CHECK_STR(err.msg, "token smki-root: is not present");
 	for (size_t i = 0; i < ARRAY_LEN(inits); i++) {
@@ -119,10 +123,16 @@ init_table(void)
 		CHECK_ROW(inits[i].name, (r == 0) == (inits[i].code == 0));
 		CHECK_ROW(inits[i].name, r == 0 || err.code == inits[i].code);
 	}
-	CHECK(token_slot(module, "smki-root", &slot[0], &err) == 0);
-	CHECK(token_slot(module, "smki-roo", &slot[1], &err) == 0);
-	CHECK(slot[0] != slot[1]);
 	token_module_close(module);
+
+	/* A label finds its own token, not one whose label it is the beginning of. */
+	hsm = fixture_hsm(&f);
+	CHECK(hsm_key_generate(hsm, "ca", EC_P256, &key, &err) == 0);
+	hsm_close(hsm);
+	snprintf(f.conf.token, sizeof(f.conf.token), "smki-roo");
+	hsm = fixture_hsm(&f);
+	CHECK(hsm_key_find(hsm, "ca", &key, &err) != 0 && err.code == FAIL_NOT_FOUND);
+	hsm_close(hsm);
 
 	/* The long PIN is the one that logs in. */
 	snprintf(f.conf.token, sizeof(f.conf.token), "%s", inits[ARRAY_LEN(inits) - 1].label);
@@ -143,17 +153,35 @@ same_label_twice(void)
 	struct fixture f;
 	struct token_module *module;
 	struct hsm *hsm = NULL;
-	unsigned long slot;
 	struct err err;
 
 	fixture_open(&f, "twin", NULL);
 	module = open_module(&f);
 	raw_init_token(&f.conf, "twin");
-	CHECK(token_slot(module, "twin", &slot, &err) != 0);
-	CHECK(err.code == FAIL_CONFLICT);
 	token_module_close(module);
 	CHECK(hsm_open(&f.conf, &hsm, &err) != 0 && err.code == FAIL_CONFLICT);
 	CHECK(hsm == NULL);
+	fixture_close(&f);
+}
+
+/* A token that answers with an error is said to, and nothing of the try stays behind. */
+static void
+info_fails(void)
+{
+	struct fixture f;
+	struct hsm *hsm = NULL;
+	struct err err;
+
+	fixture_open(&f, "smki", shim);
+	fixture_control(&f, "info-error");
+	CHECK(hsm_open(&f.conf, &hsm, &err) != 0 && err.code == FAIL_UNAVAILABLE);
+	CHECK(strstr(err.msg, "token smki: PKCS#11 C_GetTokenInfo") == err.msg);
+	fixture_control(&f, "away");
+	CHECK(hsm_open(&f.conf, &hsm, &err) != 0 && err.code == FAIL_UNAVAILABLE);
+	CHECK_STR(err.msg, "token smki: is not present");
+	CHECK(hsm == NULL);
+	fixture_control(&f, "");
+	hsm_close(fixture_hsm(&f));
 	fixture_close(&f);
 }
 
@@ -198,6 +226,7 @@ static const struct test_case cases[] = {
 	{ "module begun anew", module_restart },
 	{ "init", init_table },
 	{ "same label twice", same_label_twice },
+	{ "a token that answers with an error", info_fails },
 	{ "two configurations in turn", two_in_turn },
 };
 
@@ -206,5 +235,8 @@ main(int argc, char **argv)
 {
 	if (fixture_module() == NULL)
 		return FIXTURE_SKIP;
+	if (argc < 3)
+		return 2;
+	shim = argv[2];
 	return test_main(argc, argv, "token", cases, ARRAY_LEN(cases));
 }

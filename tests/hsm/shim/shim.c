@@ -8,6 +8,7 @@
  *                   comes back
  *   gone            the same, and it stays so until the module is initialised anew after the word
  *                   has changed
+ *   info-error      C_GetTokenInfo fails with CKR_DEVICE_ERROR
  *   drop-sessions N sessions open before this N was first seen are dead
  *   open-error N    the same, and the next C_OpenSession fails with CKR_DEVICE_REMOVED, once
  *   sign-error N    the next C_Sign fails before it reaches the token, once for each new N, which
@@ -245,6 +246,8 @@ shim_GetTokenInfo(CK_SLOT_ID slot, CK_TOKEN_INFO *info)
 
 	if (control.away)
 		return CKR_TOKEN_NOT_PRESENT;
+	if (shim_is(&control, "info-error"))
+		return CKR_DEVICE_ERROR;
 	return shim_real->C_GetTokenInfo(slot, info);
 }
 
