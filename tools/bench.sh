@@ -137,10 +137,8 @@ bench_visible() {
 }
 
 bench_crl() {
-	for entries in $crl_n; do
-		tools/bench_crl.sh "$build/tools/bench_crl" "$entries" "$limit" "$build" "$runs" ||
-		    die "crl failed"
-	done
+	tools/bench_crl.sh "$build/tools/bench_crl" "$crl_n" "$limit" "$build" "$runs" ||
+	    die "crl failed"
 }
 
 bench_batch() {

@@ -3,7 +3,8 @@
  * certificates, CRLs of the issuing CA made by the service's own code, then those of all shards.
  * Beside a complete one, its bound: a scan of the same rows, SHA-256 over the same octets, a file
  * written and fsynced of them. Filling, making and the bound run in a child each, so that the memory
- * told is that of making alone; rows are read once before the time runs, for both.
+ * told is that of making alone; rows are read once before the time runs, for both. A large home is
+ * measured when a tenth of it is there, and again when it is full: the time must grow as the list.
  *
  * Prints lines for scripts: entries, octets, seconds and bound (with the seconds on a core behind
  * them), rss (KiB), file; of shards: how many, seconds, octets and file of the largest.
@@ -19,6 +20,7 @@
 
 #include <openssl/evp.h>
 
+#include "bench_crl.h"
 #include "bench_line.h"
 #include "smki/caset.h"
 #include "smki/clock.h"
@@ -29,24 +31,15 @@
 #include "smki/token.h"
 
 #define BENCH_ENTRIES_MAX 100000000L
-/* Certificates a transaction while filling. */
-#define BENCH_CHUNK 20000
-/* How the entries differ: so many with an invalidity date, on hold. */
-#define BENCH_DATED 10
-#define BENCH_HELD 20
 #define BENCH_RUNS_MAX 100
 #define BENCH_SHARDS_MAX (BENCH_ENTRIES_MAX / SHARD_SIZE + 2)
 /* From so many on a list's time is more than its fsyncs. */
 #define BENCH_JUDGED 100000
+#define BENCH_TENTH 10
 /* From so many on a tenth of the shards has a median. */
 #define BENCH_SHARDS_JUDGED 80
 /* Octets hashed and written at a time. */
 #define BENCH_PIECE 65536
-/* The exit status by which meson knows a skipped test. */
-#define BENCH_SKIP 77
-#define BENCH_PROFILE "device-signature"
-#define BENCH_URI "http://localhost/crl/issuing-%lld.crl"
-#define BENCH_HW_TYPE "1.3.6.1.4.1.32473.1.1"
 
 /* What making a list needs, in the order it is opened. */
 struct bench_maker {
@@ -61,6 +54,7 @@ struct bench_maker {
 /* What children tell their parent. */
 struct bench_times {
 	double make, bound;
+	double tenth; /* the median of make when a tenth was there; 0: not measured */
 	int64_t shards;
 	double shards_s, first_ms, last_ms; /* a list, of the first and the last tenth of them */
 	int64_t largest;
@@ -108,132 +102,6 @@ bench_row(void *ctx, const struct store_listed *listed, struct err *err)
 	(void)err;
 	*n += listed->serial.len > 0;
 	return 0;
-}
-
-/* ---- filling ---- */
-
-static int
-fill_issuing(struct store *store, int64_t *ca, struct err *err)
-{
-	struct store_ca rows[STORE_CAS_MAX];
-	size_t n = 0;
-
-	if (store_ca_list(store, rows, &n, err) != 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].parent != rows[i].id) {
-			*ca = rows[i].id;
-			return 0;
-		}
-	return err_set(err, FAIL_NOT_FOUND, "bench: no issuing CA");
-}
-
-/* Each certificate is of a device and a key of its own, in a shard, and listed. Serials and keys
- * count up: filling is faster, and no list is made in their order. */
-static int
-fill_one(
-    struct store *store, const struct store_actor *actor, int64_t ca, long number, struct err *err)
-{
-	/* Nobody reads the bytes here. */
-	static const uint8_t der[] = { 0x30, 0x00 };
-	char uri[sizeof(BENCH_URI) + 20];
-	struct store_new_cert cert = {
-		.ca = ca,
-		.profile = BENCH_PROFILE,
-		.holder = { .kind = HOLDER_DEVICE,
-		    .name_len = EUI64_LEN,
-		    .hw_type = BENCH_HW_TYPE },
-		.use = USE_SIGNATURE,
-		.not_before = actor->now,
-		.not_after = TIME_NO_EXPIRY,
-		.on_hold = number % BENCH_HELD == 0,
-		.der = { der, sizeof der },
-		.shard_uri = uri,
-	};
-	const struct store_change change = {
-		.to = CERT_REVOKED,
-		.reason = REASON_CESSATION_OF_OPERATION,
-		.invalid_since = number % BENCH_DATED == 1 ? actor->now - 86400 : 0,
-	};
-	bool taken;
-	int64_t id;
-
-	if (store_shard_next(store, &cert.shard, err) != 0)
-		return -1;
-	snprintf(uri, sizeof uri, BENCH_URI, (long long)cert.shard);
-	cert.serial.len = 8;
-	for (int k = 0; k < 8; k++)
-		cert.holder.name[7 - k] = cert.key_hash[7 - k] = cert.serial.octets[7 - k] =
-		    (uint8_t)((uint64_t)number >> 8 * k);
-	cert.serial.octets[0] = 0x41;
-	if (store_cert_add(store, actor, &cert, &id, &taken, err) != 0)
-		return -1;
-	return cert.on_hold ? 0 : store_cert_change(store, actor, id, &change, err);
-}
-
-/* Up to n listed ones; what is there already stays, so a fill that was ended goes on. */
-static int
-fill_store(const char *dir, long n, struct err *err)
-{
-	const struct store_actor actor = { .uid = ACTOR_SELF, .now = clock_now() };
-	struct store *store = NULL;
-	struct store_tally tally;
-	struct home home = { 0 };
-	char path[HOME_PATH_MAX];
-	long first;
-	bool fatal;
-	int64_t ca = 0;
-	int r = -1;
-
-	snprintf(home.dir, sizeof home.dir, "%s", dir);
-	if (home_path(&home, HOME_DB, path, err) != 0 ||
-	    store_open(path, STORE_WRITE, &store, err) != 0 || fill_issuing(store, &ca, err) != 0 ||
-	    store_tally(store, ca, &tally, err) != 0)
-		goto out;
-	first = (long)(tally.hold + tally.revoked);
-	for (long i = first; i < n; i++) {
-		if ((i - first) % BENCH_CHUNK == 0 && store_begin(store, err) != 0)
-			goto out;
-		if (fill_one(store, &actor, ca, i, err) != 0)
-			goto out;
-		if (((i - first + 1) % BENCH_CHUNK == 0 || i + 1 == n) &&
-		    (store_commit(store, &fatal, err) != 0 ||
-			store_checkpoint(store, NULL, err) != 0))
-			goto out;
-	}
-	r = 0;
-out:
-	store_close(store);
-	return r;
-}
-
-static int
-fill(const char *dir, long n)
-{
-	struct setup setup = {
-		.dir = dir,
-		.http = "127.0.0.1:0",
-		.https = "",
-		.names = { "localhost" },
-		.n_names = 1,
-		.ca_uid = (uid_t)-1,
-		.http_uid = (uid_t)-1,
-		.ca_gid = (gid_t)-1,
-		.http_gid = (gid_t)-1,
-	};
-	char module[HSM_PATH_MAX], conf[HOME_PATH_MAX];
-	struct err err;
-
-	if (token_softhsm_module(module, &err) != 0) {
-		fprintf(stderr, "bench_crl: %s\n", err.msg);
-		return BENCH_SKIP;
-	}
-	snprintf(conf, sizeof conf, "%s/%s", dir, HOME_CONF);
-	if ((access(conf, F_OK) == 0 || setup_run(&setup, &err) == 0) &&
-	    fill_store(dir, n, &err) == 0)
-		return EXIT_DONE;
-	fprintf(stderr, "bench_crl: %s\n", err.msg);
-	return err_exit_status(err.code);
 }
 
 /* ---- making ---- */
@@ -443,7 +311,7 @@ bound_measure(
 	long n = 0;
 	int fd, r;
 
-	if (home_path(home, HOME_CRL, dir, err) != 0 || fill_issuing(reader, &ca, err) != 0 ||
+	if (home_path(home, HOME_CRL, dir, err) != 0 || bench_crl_issuing(reader, &ca, err) != 0 ||
 	    store_crl_newest(reader, ca, &crl, err) != 0)
 		return -1;
 	crlgen_file("issuing", crl.number, name);
@@ -524,6 +392,10 @@ bench_lines(long n, long rss, const struct bench_times *times)
 
 	snprintf(what, sizeof what, "crl: %ld entries", n);
 	bench_line(what, "s", times->make, times->bound, each);
+	if (times->tenth > 0) {
+		snprintf(more, sizeof more, "%s, a tenth of them", what);
+		bench_line(more, "s", times->make, times->tenth, "<= 12");
+	}
 	snprintf(more, sizeof more, "%s: memory", what);
 	bench_line(more, "KiB", (double)rss, 0, "<= 65536");
 	snprintf(more, sizeof more, "%s: all %lld shards", what, (long long)times->shards);
@@ -559,14 +431,39 @@ bench_run(const char *dir, long n, struct bench_times *times)
 	return status;
 }
 
+/* Fill up to n entries, in a child; then as many runs. *median = of the seconds of make. */
+static int
+bench_runs(const char *dir, long n, long runs, struct bench_times *times, double *median)
+{
+	int64_t us[BENCH_RUNS_MAX];
+	int status;
+	long rss;
+	pid_t pid;
+
+	bench_flush();
+	pid = fork();
+	if (pid == 0)
+		exit(bench_crl_fill(dir, n));
+	status = bench_child(pid, &rss);
+	for (long i = 0; i < runs && status == EXIT_DONE; i++) {
+		status = bench_run(dir, n, times);
+		us[i] = (int64_t)(times->make * 1e6);
+	}
+	if (status != EXIT_DONE)
+		return status;
+	bench_sort(us, (size_t)runs);
+	*median = bench_quantile_ms(us, (size_t)runs, 0.5) / 1e3;
+	return EXIT_DONE;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct bench_times *times;
 	const size_t size = sizeof *times;
-	long n, runs, rss;
-	int status;
-	pid_t pid;
+	int status = EXIT_DONE;
+	double median = 0;
+	long n, runs;
 
 	if ((argc != 3 && argc != 4) || argv[1][0] != '/') {
 		fputs("usage: bench_crl DIR N [RUNS]\n"
@@ -583,12 +480,9 @@ main(int argc, char **argv)
 		perror("bench_crl");
 		return EXIT_UNAVAILABLE;
 	}
-	bench_flush();
-	pid = fork();
-	if (pid == 0)
-		exit(fill(argv[1], n));
-	status = bench_child(pid, &rss);
-	for (long i = 0; i < runs && status == EXIT_DONE; i++)
-		status = bench_run(argv[1], n, times);
-	return status;
+	if (n / BENCH_TENTH >= BENCH_JUDGED) {
+		status = bench_runs(argv[1], n / BENCH_TENTH, runs, times, &median);
+		times->tenth = median;
+	}
+	return status != EXIT_DONE ? status : bench_runs(argv[1], n, runs, times, &median);
 }
