@@ -44,6 +44,9 @@ int file_out_add(struct file_out *out, const void *data, size_t len, struct err 
 int file_out_end(struct file_out *out, struct err *err) MUST_USE;
 void file_out_drop(struct file_out *out);
 
+/* As file_read for what another user may have put there: a regular file, or FAIL_DENIED; a pipe is
+ * not waited for. */
+int file_read_regular(const char *path, size_t max, struct buf *out, struct err *err) MUST_USE;
 /* As file_read for what decides something (policies, anchors): regular file, no link, owned by root
  * or the effective user, not writable by group or others (FAIL_DENIED). */
 int file_read_own(const char *path, size_t max, struct buf *out, struct err *err) MUST_USE;

@@ -18,7 +18,6 @@
 #include "tls.h"
 
 /* Octets of each PEM file, at most. */
-#define TLS_FILE_MAX 65536
 /* Octets of a peer's RSA modulus and exponent, at most: RSA-8192, and what libcrypto takes. */
 #define TLS_RSA_MAX 1024
 #define TLS_RSA_EXPONENT_MAX 8

@@ -100,6 +100,42 @@ file_read(const char *path, size_t max, struct buf *out, struct err *err)
 	return r;
 }
 
+/* Open a regular file; flags beyond those of reading. */
+static int
+file_open_regular(const char *path, int flags, struct stat *st, int *out, struct err *err)
+{
+	/* NONBLOCK: a pipe that nobody writes to is refused below, not waited for. */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
+
+	if (fd < 0 && errno == ELOOP)
+		return err_set(err, FAIL_DENIED, "%s: is a symbolic link", path);
+	if (fd < 0)
+		return file_fail(err, path);
+	if (fstat(fd, st) != 0) {
+		file_fail(err, path);
+	} else if (!S_ISREG(st->st_mode)) {
+		err_set(err, FAIL_DENIED, "%s: is not a regular file", path);
+	} else {
+		*out = fd;
+		return 0;
+	}
+	close(fd);
+	return -1;
+}
+
+int
+file_read_regular(const char *path, size_t max, struct buf *out, struct err *err)
+{
+	struct stat st;
+	int fd = -1, r;
+
+	if (file_open_regular(path, 0, &st, &fd, err) != 0)
+		return -1;
+	r = file_drain(fd, path, max, out, err);
+	close(fd);
+	return r;
+}
+
 /*
  * Open a file that decides something: regular, root's or the effective user's, and none of the
  * forbidden bits in its mode.
@@ -108,22 +144,10 @@ static int
 file_open_own(const char *path, mode_t forbidden, const char *finding, int *out, struct err *err)
 {
 	struct stat st;
-	int fd;
+	int fd = -1;
 
-	/* NONBLOCK: a pipe that nobody writes to is refused below, not waited for. */
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 && errno == ELOOP)
-		return err_set(err, FAIL_DENIED, "%s: is a symbolic link", path);
-	if (fd < 0)
-		return file_fail(err, path);
-	if (fstat(fd, &st) != 0) {
-		file_fail(err, path);
-		goto out;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		err_set(err, FAIL_DENIED, "%s: is not a regular file", path);
-		goto out;
-	}
+	if (file_open_regular(path, O_NOFOLLOW, &st, &fd, err) != 0)
+		return -1;
 	if (st.st_uid != 0 && st.st_uid != geteuid()) {
 		err_set(err, FAIL_DENIED, "%s: belongs to uid %ld, not to root or uid %ld", path,
 		    (long)st.st_uid, (long)geteuid());

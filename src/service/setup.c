@@ -191,7 +191,8 @@ setup_folders(struct setup_state *state, struct err *err)
 		{ HOME_PINS, 0711, nobody, (gid_t)-1 },
 		{ HOME_SECRET, 0700, s->ca_uid, s->ca_gid },
 		{ HOME_CRL, 02750, s->ca_uid, s->http_gid },
-		{ HOME_TLS, 0750, s->http_uid, s->http_gid },
+		/* smkid reads the certificate, not the key */
+		{ HOME_TLS, 0751, s->http_uid, s->http_gid },
 		/* sticky: the front cannot remove the sockets of smkid */
 		{ HOME_RUN, 03775, s->ca_uid, s->http_gid },
 	};

@@ -4,15 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+
+#include "smki/cert.h"
+#include "smki/file.h"
 #include "smki/hex.h"
 #include "smki/mem.h"
 #include "smki/timerule.h"
 #include "smki/tlscert.h"
 
-/* Certificates of one key or name: the service makes one in most of a year. */
+/* Certificates of one key: the service makes one in most of a year. */
 #define TLS_ROWS_MAX 256
-/* init records its certificates before all others: the server's is among these. */
-#define TLS_FIRST_ROWS 16
 
 static int
 tls_row_serves(const struct store_cert *row, time_t now)
@@ -70,41 +74,67 @@ out:
 	return r;
 }
 
+/* The key of the first certificate in a PEM text. FAIL_NOT_FOUND: of none that is ours. */
 static int
-tls_cert_first(void *ctx, const struct store_cert *cert, struct err *err)
+tls_text_key(const struct buf *text, uint8_t key_hash[SHA256_LEN], struct err *err)
 {
-	struct store_cert *first = ctx;
+	BIO *bio = BIO_new_mem_buf(text->data, (int)text->len);
+	char *name = NULL, *header = NULL;
+	unsigned char *data = NULL;
+	struct cert cert;
+	struct err why;
+	long len = 0;
+	int r = -1;
 
-	(void)err;
-	if (first->id == 0 && cert->use == USE_SERVER)
-		*first = *cert;
-	return 0;
+	require(bio != NULL);
+	if (PEM_read_bio(bio, &name, &header, &data, &len) != 1 || strcmp(name, "CERTIFICATE") != 0)
+		err_set(err, FAIL_NOT_FOUND, "does not begin with a certificate in PEM");
+	else if (cert_parse(data, (size_t)len, &cert, &why) != 0)
+		err_set(err, FAIL_NOT_FOUND, "%s", why.msg);
+	else
+		r = 0;
+	if (r == 0)
+		ec_pub_hash(&cert.pub, key_hash);
+	ERR_clear_error();
+	OPENSSL_free(name);
+	OPENSSL_free(header);
+	OPENSSL_clear_free(data, (size_t)len);
+	BIO_free(bio);
+	return r;
 }
 
 int
-tls_cert_newest(struct store *store, struct store_cert *out, struct err *err)
+tls_cert_newest(struct store *store, const char *chain, struct store_cert *out, struct err *err)
 {
-	const struct store_filter filter = { .limit = TLS_FIRST_ROWS };
-	struct store_cert *rows = mem_array(TLS_ROWS_MAX, sizeof(*rows)), first = { 0 };
-	const struct store_cert *newest = &first;
+	struct store_cert *rows = mem_array(TLS_ROWS_MAX, sizeof(*rows));
+	uint8_t key_hash[SHA256_LEN];
+	struct buf text = { 0 };
+	struct err why;
 	size_t n = 0;
 	int r = -1;
 
-	if (store_cert_each(store, &filter, tls_cert_first, &first, err) != 0)
-		goto out;
-	if (first.id == 0) {
-		err_set(err, FAIL_NOT_FOUND, "tls: the service has no server certificate");
+	if (file_read_regular(chain, TLS_FILE_MAX, &text, &why) != 0) {
+		err_set(err, why.code == FAIL_NOT_FOUND ? FAIL_UNAVAILABLE : why.code, "tls: %s",
+		    why.msg);
 		goto out;
 	}
-	if (store_certs_by_holder(store, first.holder.kind, first.holder.name,
-		first.holder.name_len, rows, TLS_ROWS_MAX, &n, err) != 0)
+	if (tls_text_key(&text, key_hash, err) != 0) {
+		err_prefix(err, "tls: %s", chain);
 		goto out;
-	for (size_t i = 0; i < n; i++)
-		if (rows[i].use == USE_SERVER && rows[i].id > newest->id)
-			newest = &rows[i];
-	*out = *newest;
-	r = 0;
+	}
+	if (store_certs_by_key(store, key_hash, rows, TLS_ROWS_MAX, &n, err) != 0)
+		goto out;
+	/* The newest first. */
+	for (size_t i = 0; i < n && r != 0; i++)
+		if (rows[i].use == USE_SERVER) {
+			*out = rows[i];
+			r = 0;
+		}
+	if (r != 0)
+		err_set(err, FAIL_NOT_FOUND,
+		    "tls: %s: no server certificate for its key was issued here", chain);
 out:
+	buf_free(&text);
 	free(rows);
 	return r;
 }

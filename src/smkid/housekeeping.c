@@ -340,8 +340,9 @@ house_server_renew(struct smkid *smkid, struct store *reader, struct err *err)
 	struct store_cert old;
 	const struct ca *ca;
 
-	if (tls_cert_newest(reader, &old, err) != 0)
-		return -1;
+	/* One that somebody else issued is not ours to renew. */
+	if (tls_cert_newest(reader, smkid->home.https.chain, &old, err) != 0)
+		return err->code == FAIL_NOT_FOUND ? 0 : -1;
 	if (old.state != CERT_VALID)
 		return err_set(err, FAIL_CONFLICT, "certificate of the TLS server is %s",
 		    house_state(old.state));

@@ -34,21 +34,20 @@ query_free(struct stream *stream)
 
 /* What devices met: refusals of the last hour, imports, the certificate that they see in TLS. */
 static int
-query_status_devices(struct store *reader, struct admin_status *status, struct err *err)
+query_status_devices(
+    struct smkid *smkid, struct store *reader, struct admin_status *status, struct err *err)
 {
 	int64_t ids[IMPORTS_MAX + 1];
 	struct store_cert server;
-	struct err why;
 	size_t n = 0;
 
 	if (store_refusals_since(reader, status->now / 60 - 59, &status->refused, err) != 0 ||
 	    store_import_unfinished(reader, ids, ARRAY_LEN(ids), &n, err) != 0)
 		return -1;
 	status->imports = (uint32_t)n;
-	if (tls_cert_newest(reader, &server, &why) == 0)
+	/* What is wrong with the file is an alarm. */
+	if (tls_cert_newest(reader, smkid->home.https.chain, &server, NULL) == 0)
 		status->server_until = server.not_after;
-	else if (why.code != FAIL_NOT_FOUND)
-		return err_set(err, why.code, "%s", why.msg);
 	return 0;
 }
 
@@ -66,7 +65,7 @@ query_status_step(struct smkid *smkid, struct store *reader, struct buf *msg, st
 	time_t newest;
 
 	if (store_event_newest(reader, &status.event, &newest, err) != 0 ||
-	    query_status_devices(reader, &status, err) != 0)
+	    query_status_devices(smkid, reader, &status, err) != 0)
 		return -1;
 	status.token_ready = lanes_ready(smkid->lanes, &why) == 0;
 	house_alarm(smkid, reader, status.alarm);

@@ -41,7 +41,7 @@ cat >"$work/want" <<'TABLE'
 700 secret
 400 secret/pepper
 644 smki.conf
-750 tls
+751 tls
 400 tls/server.key
 644 tls/server.pem
 711 tokens

@@ -52,6 +52,10 @@ has "it is told" 'TLS server: ca=issuing renewed' "$work/log"
 ends 0 "crl" $smki crl
 same "one is enough" 2 "$(servers | wc -l)"
 server=$(servers | tail -n 1 | cut -d '|' -f 1)
+# Somebody else's, of the same name: what is judged is the certificate of the listener's key.
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/other.key" \
+    -subj '/CN=ca.example' -addext 'subjectAltName=DNS:ca.example' -out "$dir/other.csr" 2>/dev/null
+ends 0 "a certificate of the same name" $smki issue --profile tls-server "$dir/other.csr"
 # alarms TEXT: the alarm ends so.
 alarms() {
 	$smki status | grep -q "^alarm .*$1\$"
@@ -60,7 +64,7 @@ ends 0 "it is held" $smki hold "$server"
 within 30 "an alarm" alarms 'certificate of the TLS server is on hold'
 ends 0 "it is taken out of service" $smki revoke "$server"
 within 30 "an alarm, and no other for the same key" alarms 'certificate of the TLS server is revoked'
-same "no other" 2 "$(servers | wc -l)"
+same "no other" 3 "$(servers | wc -l)"
 
 title "the gravest alarm is told"
 responder=$(sqlite3 "$home/db/smki.db" "SELECT lower(hex(c.serial)) FROM responder r

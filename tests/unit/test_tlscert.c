@@ -47,6 +47,17 @@ server_cert(struct rig *r, const struct softsign *key, const char *const *names,
 	return id;
 }
 
+/* The listener's file. */
+static void
+server_file(const char *path, const struct buf *der)
+{
+	struct buf pem = { 0 };
+
+	pem_encode("CERTIFICATE", der->data, der->len, &pem);
+	RIG(file_write(path, pem.data, pem.len, 0644, &rig_err));
+	buf_free(&pem);
+}
+
 static const char *const names[] = { "ca.example", "192.0.2.1", "2001:db8::1", "alt.ca.example" };
 
 static void
@@ -66,18 +77,30 @@ test_renewed(void)
 	struct cert old, cert;
 	struct store_cert was, is;
 	uint8_t hash[SHA256_LEN];
+	char chain[96];
 	struct err err;
 
-	CHECK(tls_cert_newest(r->reader, &is, &err) != 0 && err.code == FAIL_NOT_FOUND);
+	snprintf(chain, sizeof(chain), "%s/server.pem", r->dir);
+	CHECK(tls_cert_newest(r->reader, chain, &is, &err) != 0);
+	CHECK(err.code == FAIL_UNAVAILABLE);
+	RIG(file_write(chain, "-----BEGIN JUNK-----\n", 21, 0644, &rig_err));
+	CHECK(tls_cert_newest(r->reader, chain, &is, &err) != 0 && err.code == FAIL_NOT_FOUND);
+	server_file(chain, &r->ca->der);
+	CHECK(tls_cert_newest(r->reader, chain, &is, &err) != 0 && err.code == FAIL_NOT_FOUND);
+	server_cert(r, other, names, 4, -20 * DAY, 8 * DAY, &der);
+	server_file(chain, &der);
+	RIG(tls_cert_newest(r->reader, chain, &was, &rig_err));
+	CHECK(was.not_after == r->now + 8 * DAY);
 	server_cert(r, key, names, 4, -20 * DAY, 9 * DAY, &der);
-	/* Somebody else's server is none of ours. */
-	server_cert(r, other, names + 3, 1, 0, DAY, &fresh);
-	RIG(tls_cert_newest(r->reader, &was, &rig_err));
+	server_file(chain, &der);
+	/* Somebody else's server of the same name is none of ours. */
+	server_cert(r, other, names, 4, 0, DAY, &fresh);
+	RIG(tls_cert_newest(r->reader, chain, &was, &rig_err));
 	CHECK(was.not_after == r->now + 9 * DAY);
 	RIG(cert_parse(der.data, der.len, &old, &rig_err));
 	RIG(renew_server(conf_of(r), &old, &rig_err));
 
-	RIG(tls_cert_newest(r->reader, &is, &rig_err));
+	RIG(tls_cert_newest(r->reader, chain, &is, &rig_err));
 	CHECK(is.id > was.id && is.state == CERT_VALID && is.use == USE_SERVER);
 	CHECK(is.not_before >= r->now && is.not_after > r->now + 390 * DAY);
 	CHECK_MEM(is.key_hash, SHA256_LEN, was.key_hash, SHA256_LEN);
