@@ -85,6 +85,9 @@ ends 0 "hold" $smki hold "$one"
 same "OCSP" 'revoked(certificateHold)' "$(demo_ask "$dir/one.pem")"
 ends 0 "list" $smki crl
 ends 0 "the root's list" $smki ca crl root
+ends 0 "status" $smki status
+has "smkid reads the listener's certificate" 'certificate until' "$work/stdout"
+has "no alarm" 'alarm        none' "$work/stdout"
 true_that "lists" demo_crls
 true_that "by the lists" demo_verify "$dir/two.pem" -crl_check_all -CRLfile "$dir/crls.pem"
 false_that "by the lists" demo_verify "$dir/one.pem" -crl_check_all -CRLfile "$dir/crls.pem"
