@@ -508,7 +508,8 @@ http_options(int argc, char **argv, struct options *out)
 		else
 			http_usage();
 	}
-	if (argc - optind < 2 || argc - optind > 3)
+	/* One bound: a command's, or bare libmicrohttpd's. */
+	if (argc - optind < 2 || argc - optind > (out->bound == NULL ? 3 : 2))
 		http_usage();
 }
 

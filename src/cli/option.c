@@ -38,14 +38,12 @@ option_time(const char *what, const char *text, time_t *out, struct err *err)
 {
 	time_t t;
 
-	if (time_parse(text, &t) != 0)
-		return err_set(err, FAIL_INVALID,
-		    "%s: \"%s\" is no time from 1970 on (YYYY-MM-DD or YYYY-MM-DDTHH:MM:SSZ)", what,
-		    text);
 	/* 1970-01-01T00:00:00Z would mean that no time is given. */
-	if (t <= 0)
-		return err_set(
-		    err, FAIL_INVALID, "%s: \"%s\" is not after 1970-01-01T00:00:00Z", what, text);
+	if (time_parse(text, &t) != 0 || t <= 0)
+		return err_set(err, FAIL_INVALID,
+		    "%s: \"%s\" is no time after 1970-01-01T00:00:00Z (YYYY-MM-DD or "
+		    "YYYY-MM-DDTHH:MM:SSZ)",
+		    what, text);
 	*out = t;
 	return 0;
 }

@@ -90,15 +90,16 @@ state_found_reply(void *ctx, struct wire_in *in, struct err *err)
 	return r;
 }
 
-/* All certificates of a device that are not revoked; when all are, a revocation asks for each of
- * them: a repeated one, or one with another reason, which is refused. */
+/* All certificates of a device that are not revoked; a revocation asks for those that are, too: each
+ * is told, as repeated or, with another reason than it has, as refused. */
 static void
 state_device(struct state_run *run, const struct eui64 *device, const char *name)
 {
 	struct state_found found = { 0 };
 	struct admin_find find = { .by_device = true, .device = *device };
 	struct buf msg = { 0 };
-	size_t live = 0;
+	bool revoke = run->request.change.action == ACTION_REVOKE;
+	size_t asked = 0;
 	struct err err;
 
 	snprintf(find.ca, sizeof find.ca, "%s", run->request.ca);
@@ -107,17 +108,14 @@ state_device(struct state_run *run, const struct eui64 *device, const char *name
 	if (changes_ask(&run->changes, name, &msg, state_found_reply, &found) != 0)
 		goto out;
 	for (size_t i = 0; i < found.n; i++)
-		if (found.cert[i].state != CERT_REVOKED) {
+		if (revoke || found.cert[i].state != CERT_REVOKED) {
 			state_one(run, &found.cert[i].serial);
-			live++;
+			asked++;
 		}
-	if (live == 0 && run->request.change.action != ACTION_REVOKE) {
+	if (asked == 0) {
 		err_set(&err, FAIL_CONFLICT, "device: all of its certificates are revoked");
 		changes_failed(&run->changes, name, &err);
 	}
-	for (size_t i = 0; live == 0 && run->request.change.action == ACTION_REVOKE && i < found.n;
-	     i++)
-		state_one(run, &found.cert[i].serial);
 out:
 	buf_free(&msg);
 	free(found.cert);

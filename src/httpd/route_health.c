@@ -16,7 +16,7 @@ route_health_reason(enum httpd_part part)
 	case PART_TOKEN:
 		return "token does not sign";
 	case PART_RESPONDER:
-		return "a responder certificate is missing or has ended";
+		return "a responder certificate is missing, has ended, or is on hold or revoked";
 	case PART_SMKID:
 		return "smkid does not answer: no issuing, no state changes, no new CRLs";
 	case PARTS:

@@ -97,6 +97,16 @@ house_note(struct house *house, struct chore *chore, const char *what, const str
 		log_error("%s: %s", what, err->msg);
 }
 
+/* What somebody may undo at any time, and a look costs nothing: without a pause. */
+static void
+house_note_state(struct house *house, struct chore *chore, const char *what, const struct err *err)
+{
+	house_note(house, chore, what, err);
+	pthread_mutex_lock(&house->lock);
+	chore_hurry(chore);
+	pthread_mutex_unlock(&house->lock);
+}
+
 /* ---- CRLs ---- */
 
 /* 1 when the file of a published list is gone. */
@@ -322,7 +332,7 @@ house_responder(struct house *house, size_t at, const struct store_ca *row, stru
 		/* Somebody took it out of service: a new one for the same key would undo that. */
 		err_set(&err, FAIL_CONFLICT, "certificate of ca %s's OCSP responder is %s",
 		    smkid->cas->ca[at].name, house_state(old.state));
-		house_note(house, chore, "responder", &err);
+		house_note_state(house, chore, "responder", &err);
 		return;
 	}
 	if (house_renew_due(&old, renew_due(old.not_before, old.not_after)) &&
@@ -335,36 +345,41 @@ house_responder(struct house *house, size_t at, const struct store_ca *row, stru
 
 /* 0 when the certificate of the TLS listener needs nothing, or was renewed. */
 static int
-house_server_renew(struct smkid *smkid, struct store *reader, struct err *err)
+house_server_renew(
+    struct smkid *smkid, const struct store_cert *old, struct store *reader, struct err *err)
 {
-	struct store_cert old;
 	const struct ca *ca;
 
-	/* One that somebody else issued is not ours to renew. */
-	if (tls_cert_newest(reader, smkid->home.https.chain, &old, err) != 0)
-		return err->code == FAIL_NOT_FOUND ? 0 : -1;
-	if (old.state != CERT_VALID)
-		return err_set(err, FAIL_CONFLICT, "certificate of the TLS server is %s",
-		    house_state(old.state));
-	if (!house_renew_due(&old, renew_server_due(old.not_before, old.not_after)))
+	if (!house_renew_due(old, renew_server_due(old->not_before, old->not_after)))
 		return 0;
-	ca = caset_by_id(smkid->cas, old.ca);
+	ca = caset_by_id(smkid->cas, old->ca);
 	if (ca == NULL || !ca->has_key)
 		return err_set(err, FAIL_UNAVAILABLE,
-		    "certificate of the TLS server: the key of ca %s is not here", old.ca_name);
-	return house_renew(smkid, ca, &old, reader, err);
+		    "certificate of the TLS server: the key of ca %s is not here", old->ca_name);
+	return house_renew(smkid, ca, old, reader, err);
 }
 
 static void
 house_server(struct house *house, struct store *reader)
 {
+	struct smkid *smkid = house->smkid;
 	struct chore *chore = &house->server;
+	struct store_cert old;
 	struct err err;
 
-	if (house->smkid->home.https.listen[0] == '\0' || house_waits(chore))
+	if (smkid->home.https.listen[0] == '\0' || house_waits(chore))
 		return;
-	house_note(house, chore, "TLS server",
-	    house_server_renew(house->smkid, reader, &err) == 0 ? NULL : &err);
+	if (tls_cert_newest(reader, smkid->home.https.chain, &old, &err) != 0) {
+		/* One that somebody else issued is not ours to renew. */
+		house_note(house, chore, "TLS server", err.code == FAIL_NOT_FOUND ? NULL : &err);
+	} else if (old.state != CERT_VALID) {
+		err_set(&err, FAIL_CONFLICT, "certificate of the TLS server is %s",
+		    house_state(old.state));
+		house_note_state(house, chore, "TLS server", &err);
+	} else {
+		house_note(house, chore, "TLS server",
+		    house_server_renew(smkid, &old, reader, &err) == 0 ? NULL : &err);
+	}
 }
 
 /* ---- refusals ---- */

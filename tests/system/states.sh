@@ -89,7 +89,7 @@ refuses 65 "a date to come" 'invalidity date 2999-01-01T00:00:00Z is in the futu
     $smki revoke --invalid-since 2999-01-01 "$serial"
 refuses 65 "no date" '"yesterday" is no time' $smki revoke --invalid-since yesterday "$serial"
 for date in 1970-01-01 19700101000000Z 1969-12-31T23:59:59Z 1950-01-01; do
-	refuses 65 "a date that is none: $date" "\"$date\" is not after 1970" \
+	refuses 65 "a date that is none: $date" "\"$date\" is no time after 1970" \
 	    $smki revoke --invalid-since $date "$serial"
 done
 ends 64 "a reason for a hold" $smki hold --reason superseded "$serial"
@@ -208,11 +208,13 @@ refuses 66 "a list that is not there" "$work/none: cannot be read" \
     $smki hold --device 00db1234000100aa --from "$work/none"
 refuses 66 "nor beside serials" "$work/none: cannot be read" $smki hold "$t" --from "$work/none"
 same "nothing was changed before it was missed" valid "$(state_of "$t")"
-says "$t revoked superseded" $smki revoke --device 00db1234000100aa --reason superseded
+ends 73 "another reason than one has" $smki revoke --device 00db1234000100aa --reason superseded
+same "the other one has it" "$t revoked superseded" "$(cat "$work/stdout")"
+has "this one has not" "$s: certificate: revoked already for unspecified" "$work/stderr"
 says "$t already revoked superseded
 $s already revoked unspecified" $smki revoke --device 00db1234000100aa
-ends 73 "another reason than one has" $smki revoke --device 00db1234000100aa --reason superseded
-same "the other one has it" "$t already revoked superseded" "$(cat "$work/stdout")"
+ends 73 "the same again" $smki revoke --device 00db1234000100aa --reason superseded
+same "the other one has it already" "$t already revoked superseded" "$(cat "$work/stdout")"
 has "this one has not" "$s: certificate: revoked already for unspecified" "$work/stderr"
 ends 73 "compromised afterwards" $smki revoke --device 00db1234000100aa --reason keyCompromise
 same "none of them is" '' "$(cat "$work/stdout")"

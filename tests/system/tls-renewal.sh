@@ -55,7 +55,8 @@ server=$(servers | tail -n 1 | cut -d '|' -f 1)
 # Somebody else's, of the same name: what is judged is the certificate of the listener's key.
 openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$dir/other.key" \
     -subj '/CN=ca.example' -addext 'subjectAltName=DNS:ca.example' -out "$dir/other.csr" 2>/dev/null
-ends 0 "a certificate of the same name" $smki issue --profile tls-server "$dir/other.csr"
+ends 0 "a certificate of the same name" $smki issue --profile tls-server --out "$dir/other.pem" \
+    "$dir/other.csr"
 # alarms TEXT: the alarm ends so.
 alarms() {
 	$smki status | grep -q "^alarm .*$1\$"
@@ -84,5 +85,11 @@ ends 0 "CRLs go on" $smki crl
 ends 0 "it is released" $smki reactivate "$responder"
 within 30 "OCSP signs again" answers 'new.pem: revoked'
 within 30 "the other one stays" alarms 'certificate of the TLS server is revoked'
+cp "$dir/other.key" "$work/other.key"
+chmod 400 "$work/other.key"
+cat "$dir/other.pem" "$dir/issuing.pem" >"$work/other.pem"
+mv -f "$work/other.key" "$home/tls/server.key"
+mv -f "$work/other.pem" "$home/tls/server.pem"
+within 30 "another key, and no alarm" alarms none
 down
 finish
