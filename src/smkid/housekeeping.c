@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alarms.h"
 #include "chore.h"
 #include "house.h"
 #include "imports.h"
@@ -29,9 +30,6 @@
 /* Lists of shards of a CA are made for so long in one tick (one at least), so that complete lists
  * come in between, however many shards are due and however slow the disk is. */
 #define HOUSE_SHARDS_MS 250
-/* A root's list is made by people: they are told when this part of its life is left (a month of
- * a year). */
-#define HOUSE_ROOT_NOTICE_PART 12
 
 struct house {
 	struct smkid *smkid;
@@ -503,67 +501,33 @@ house_tick(void *ctx, struct store *reader)
 /* ---- alarms ---- */
 
 static void
-house_cause(struct house *house, const struct chore *chore, char out[ERR_MSG_MAX])
+house_tell_chore(struct house *house, const struct chore *chore, struct alarms *alarms)
 {
 	pthread_mutex_lock(&house->lock);
-	memcpy(out, chore->cause, ERR_MSG_MAX);
+	alarms_tell(alarms, chore->cause);
 	pthread_mutex_unlock(&house->lock);
 }
 
-/* A list that has ended, or was never made: relying parties refuse everything of this CA. */
-static int
-house_crl_overdue(const struct ca *ca, struct store *reader, struct err *err)
-{
-	struct store_crl newest;
-
-	if (store_crl_newest(reader, ca->id, &newest, err) != 0)
-		return -1;
-	if (newest.next_update <= clock_now())
-		return err_set(err, FAIL_UNAVAILABLE,
-		    "crl of ca %s: number %lld has passed its nextUpdate%s", ca->name,
-		    (long long)newest.number, ca->root ? "; make a new one: smki ca crl root" : "");
-	return 0;
-}
-
-/* A root's list that somebody should renew soon. */
-static int
-house_root_notice(const struct ca *ca, struct store *reader, struct err *err)
-{
-	char until[TIME_TEXT_LEN];
-	struct store_crl newest;
-	time_t life;
-
-	if (store_crl_newest(reader, ca->id, &newest, err) != 0)
-		return -1;
-	life = newest.next_update - newest.this_update;
-	if (newest.next_update - clock_now() >= life / HOUSE_ROOT_NOTICE_PART)
-		return 0;
-	time_text(newest.next_update, until);
-	return err_set(err, FAIL_UNAVAILABLE,
-	    "crl of ca %s: number %lld ends at %s; make a new one: smki ca crl %s", ca->name,
-	    (long long)newest.number, until, ca->name);
-}
-
-/* The first of what goes wrong: what relying parties see, what devices see, the rest; others' files
- * come behind what this house itself fails at. */
+/* What relying parties see, what devices see, the rest; others' files come behind what this house
+ * itself fails at. */
 static void
-house_causes(struct house *house, size_t cas, char out[ERR_MSG_MAX])
+house_causes(struct house *house, size_t cas, struct alarms *alarms)
 {
 	const struct chore *of_ca[] = { house->crl, house->shards, house->responder, house->delta };
 	const struct chore *rest[] = { &house->server, &house->refusals, &house->anchors };
 
-	house_cause(house, &house->look, out);
+	house_tell_chore(house, &house->look, alarms);
 	for (size_t kind = 0; kind < ARRAY_LEN(of_ca); kind++)
-		for (size_t i = 0; i < cas && out[0] == '\0'; i++)
-			house_cause(house, &of_ca[kind][i], out);
-	for (size_t i = 0; i < ARRAY_LEN(rest) && out[0] == '\0'; i++)
-		house_cause(house, rest[i], out);
+		for (size_t i = 0; i < cas; i++)
+			house_tell_chore(house, &of_ca[kind][i], alarms);
+	for (size_t i = 0; i < ARRAY_LEN(rest); i++)
+		house_tell_chore(house, rest[i], alarms);
 }
 
 void
 house_alarm(struct smkid *smkid, struct store *reader, char out[ERR_MSG_MAX])
 {
-	struct house *house = smkid->house;
+	struct alarms alarms = { .out = out };
 	struct err err = { 0 };
 	time_t now;
 
@@ -574,13 +538,12 @@ house_alarm(struct smkid *smkid, struct store *reader, char out[ERR_MSG_MAX])
 		return;
 	}
 	for (size_t i = 0; i < smkid->cas->n; i++)
-		if (house_crl_overdue(&smkid->cas->ca[i], reader, &err) != 0) {
-			memcpy(out, err.msg, ERR_MSG_MAX);
-			return;
-		}
-	house_causes(house, smkid->cas->n, out);
-	for (size_t i = 0; i < smkid->cas->n && out[0] == '\0'; i++)
+		if (alarms_crl_overdue(&smkid->cas->ca[i], reader, &err) != 0)
+			alarms_tell(&alarms, err.msg);
+	house_causes(smkid->house, smkid->cas->n, &alarms);
+	for (size_t i = 0; i < smkid->cas->n; i++)
 		if (smkid->cas->ca[i].root &&
-		    house_root_notice(&smkid->cas->ca[i], reader, &err) != 0)
-			memcpy(out, err.msg, ERR_MSG_MAX);
+		    alarms_root_notice(&smkid->cas->ca[i], reader, &err) != 0)
+			alarms_tell(&alarms, err.msg);
+	alarms_end(&alarms);
 }
