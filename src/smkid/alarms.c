@@ -30,10 +30,14 @@ alarms_tell(struct alarms *alarms, const char *cause)
 void
 alarms_end(struct alarms *alarms)
 {
-	size_t len = strlen(alarms->out);
+	char more[ALARMS_MORE_ROOM];
+	size_t len = strlen(alarms->out), at;
 
-	if (alarms->more != 0)
-		snprintf(alarms->out + len, ERR_MSG_MAX - len, "; and %zu more", alarms->more);
+	if (alarms->more == 0)
+		return;
+	snprintf(more, sizeof(more), "; and %zu more", alarms->more);
+	at = ERR_MSG_MAX - 1 - strlen(more);
+	snprintf(alarms->out + (len < at ? len : at), sizeof(more), "%s", more);
 }
 
 int
